@@ -1,0 +1,210 @@
+"""ClusterConfig: the resolved configuration of one cluster, as it stands in `DaskCluster.spec.config`.
+
+The keys and their meaning are those of existing installations (parity A5): operators' code sets them, and
+objects that are in Kubernetes already hold them. Memory is in bytes, cores are CPUs, times are seconds.
+"""
+
+import math
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from gateway_common.errors import InvalidConfig
+
+_MEMORY = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([KMGT]?)(?:i?B)?\s*", re.IGNORECASE)
+_BINARY = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def parse_memory(value: Any) -> Any:
+    """Bytes from a number or from text such as "2 G" or "512M"; the suffixes K, M, G and T are binary.
+
+    Anything that is no text is left to the field's own validation. Raises ValueError.
+    """
+    if isinstance(value, float) and math.isfinite(value):
+        return int(value)
+    if not isinstance(value, str):
+        return value
+    match = _MEMORY.fullmatch(value)
+    if match is None:
+        raise ValueError(f"expected bytes or a number with one of the suffixes K, M, G, T, got {value!r}")
+    number, suffix = match.groups()
+    return int(float(number) * _BINARY[suffix.upper()])
+
+
+def _words(value: Any) -> Any:
+    """A command that was given as one string is one word, as existing configuration expects."""
+    return [value] if isinstance(value, str) else value
+
+
+Memory = Annotated[int, BeforeValidator(parse_memory), Field(gt=0)]
+Cores = Annotated[float, Field(gt=0, le=2**20)]
+Command = Annotated[list[str], BeforeValidator(_words), Field(min_length=1)]
+Manifest = dict[str, Any]
+
+
+class ClusterConfig(BaseModel):
+    """Everything that the controller needs to know to make one cluster's objects."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    scheduler_cmd: Command = Field(
+        default=["dask", "scheduler"], description="Command that starts the scheduler."
+    )
+    worker_cmd: Command = Field(default=["dask", "worker"], description="Command that starts a worker.")
+    environment: dict[str, str] = Field(
+        default={}, description="Environment variables of the scheduler and the workers."
+    )
+    worker_memory: Memory = Field(default=2 * 2**30, description="Memory that a worker requests, in bytes.")
+    worker_cores: Cores = Field(default=1, description="CPUs that a worker requests.")
+    worker_threads: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Threads of a worker. Default: its whole cores, at least one."
+    )
+    scheduler_memory: Memory = Field(
+        default=2 * 2**30, description="Memory that the scheduler requests, in bytes."
+    )
+    scheduler_cores: Cores = Field(default=1, description="CPUs that the scheduler requests.")
+    adaptive_period: float = Field(
+        default=3.0, gt=0, description="Seconds between two decisions of adaptive scaling."
+    )
+    idle_timeout: float = Field(
+        default=0.0, ge=0, description="Seconds without work after which a cluster ends; 0: never."
+    )
+    cluster_max_memory: Memory | None = Field(
+        default=None, description="Memory of scheduler and workers together, at the most, in bytes."
+    )
+    cluster_max_cores: Cores | None = Field(
+        default=None, description="CPUs of scheduler and workers together, at the most."
+    )
+    cluster_max_workers: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Workers at the most. Default: what the other two limits leave room for."
+    )
+
+    namespace: str | None = Field(
+        default=None, description="Where it runs. Default: the first backend namespace."
+    )
+    image: str = Field(
+        default="ghcr.io/dask/dask-gateway:2026.3.0",
+        min_length=1,
+        description="Image of the scheduler and workers.",
+    )
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = Field(
+        default=None, description="When the image is pulled. Default: Kubernetes decides by its tag."
+    )
+    image_pull_secrets: list[Manifest] = Field(default=[], description="Secrets to pull the image with.")
+    worker_cores_limit: Cores | None = Field(
+        default=None, description="CPU limit of a worker. Default: its request."
+    )
+    worker_memory_limit: Memory | None = Field(
+        default=None, description="Memory limit of a worker, in bytes. Default: its request."
+    )
+    scheduler_cores_limit: Cores | None = Field(
+        default=None, description="CPU limit of the scheduler. Default: its request."
+    )
+    scheduler_memory_limit: Memory | None = Field(
+        default=None, description="Memory limit of the scheduler, in bytes. Default: its request."
+    )
+    worker_extra_container_config: Manifest = Field(
+        default={}, description="Deep-merged into the worker's container; these values win."
+    )
+    worker_extra_pod_config: Manifest = Field(
+        default={}, description="Deep-merged into the worker's pod spec; these values win."
+    )
+    worker_extra_pod_annotations: dict[str, str] = Field(
+        default={}, description="More annotations of worker pods."
+    )
+    worker_extra_pod_labels: dict[str, str] = Field(default={}, description="More labels of worker pods.")
+    scheduler_extra_container_config: Manifest = Field(
+        default={}, description="Deep-merged into the scheduler's container; these values win."
+    )
+    scheduler_extra_pod_config: Manifest = Field(
+        default={}, description="Deep-merged into the scheduler's pod spec; these values win."
+    )
+    scheduler_extra_pod_annotations: dict[str, str] = Field(
+        default={}, description="More annotations of the scheduler pod."
+    )
+    scheduler_extra_pod_labels: dict[str, str] = Field(
+        default={}, description="More labels of the scheduler pod."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_derived(cls, values: Any) -> Any:
+        """Limits default to requests and threads to whole cores: the record holds what is really used."""
+        if not isinstance(values, dict):
+            return values
+        filled = dict(values)
+        for request in ("worker_cores", "worker_memory", "scheduler_cores", "scheduler_memory"):
+            if filled.get(f"{request}_limit") is None:
+                filled[f"{request}_limit"] = filled.get(request, cls.model_fields[request].default)
+        if not filled.get("worker_threads"):
+            cores = filled.get("worker_cores", cls.model_fields["worker_cores"].default)
+            # what is no number is the field's own error to report
+            filled["worker_threads"] = (
+                max(int(cores), 1) if isinstance(cores, int | float) and cores < 2**20 else 1
+            )
+        return filled
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> "ClusterConfig":
+        for request in ("worker_cores", "worker_memory", "scheduler_cores", "scheduler_memory"):
+            asked, limit = getattr(self, request), getattr(self, f"{request}_limit")
+            if limit < asked:
+                raise ValueError(f"{request}_limit ({limit}) must not be below {request} ({asked})")
+        if self.cluster_max_memory is not None and self.scheduler_memory > self.cluster_max_memory:
+            raise ValueError(
+                f"Scheduler memory request of {format_memory(self.scheduler_memory)} exceeds cluster memory "
+                f"limit of {format_memory(self.cluster_max_memory)}"
+            )
+        if self.cluster_max_cores is not None and self.scheduler_cores > self.cluster_max_cores:
+            raise ValueError(
+                f"Scheduler cores request of {self.scheduler_cores:g} exceeds cluster cores limit of "
+                f"{self.cluster_max_cores:g}"
+            )
+        return self
+
+    @property
+    def max_workers(self) -> int | None:
+        """How many workers the limits leave room for; None: no limit."""
+        room = [] if self.cluster_max_workers is None else [self.cluster_max_workers]
+        if self.cluster_max_memory is not None:
+            room.append((self.cluster_max_memory - self.scheduler_memory) // self.worker_memory)
+        if self.cluster_max_cores is not None:
+            room.append(int((self.cluster_max_cores - self.scheduler_cores) // self.worker_cores))
+        return max(min(room), 0) if room else None
+
+
+def parse_cluster_config(values: dict[str, Any]) -> ClusterConfig:
+    """Check a configuration; raises InvalidConfig: its text names every wrong field and what was expected."""
+    try:
+        return ClusterConfig.model_validate(values)
+    except ValidationError as error:
+        raise InvalidConfig("; ".join(map(_explain, error.errors()))) from error
+
+
+def stored_cluster_config(values: dict[str, Any]) -> ClusterConfig:
+    """The configuration in a stored object; raises InvalidConfig.
+
+    Fields that are unknown here are passed over: another version, or an operator's subclass, wrote them.
+    """
+    return parse_cluster_config(
+        {key: value for key, value in values.items() if key in ClusterConfig.model_fields}
+    )
+
+
+def _explain(error: Any) -> str:
+    field = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{field}: there is no such field in a cluster's configuration"
+    reason = str(error["msg"]).removeprefix("Value error, ")
+    return f"{field}: {reason[0].lower()}{reason[1:]}" if field else reason
+
+
+def format_memory(size: int) -> str:
+    """Bytes for people: `2.00 GiB`."""
+    amount = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:
+            return f"{amount:.2f} {unit}" if unit != "B" else f"{size} B"
+        amount /= 1024
+    return f"{amount:.2f} TiB"

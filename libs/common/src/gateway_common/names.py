@@ -1,0 +1,87 @@
+"""Names, labels and annotations. All names are deterministic, so that a repeated create finds what is there.
+
+Running installations, images and operators' tools rely on them (parity K-002, K-010 to
+K-018): none may change.
+"""
+
+import re
+from typing import NamedTuple
+
+from gateway_common.errors import InvalidClusterName
+
+INSTANCE_LABEL = "gateway.dask.org/instance"
+CLUSTER_LABEL = "gateway.dask.org/cluster"
+COMPONENT_LABEL = "app.kubernetes.io/component"
+NAME_LABEL = "app.kubernetes.io/name"
+APP_NAME = "dask-gateway"
+
+CREDENTIALS_COMPONENT = "credentials"
+SCHEDULER_COMPONENT = "dask-scheduler"
+WORKER_COMPONENT = "dask-worker"
+
+#: Written by the api when the scheduler's first heartbeat arrives: the scheduler itself says that it serves.
+SCHEDULER_STARTED_ANNOTATION = "gateway.dask.org/scheduler-started-at"
+
+SCHEDULER_PORT = 8786
+DASHBOARD_PORT = 8787
+SCHEDULER_API_PORT = 8788
+
+CREDENTIALS_PATH = "/etc/dask-credentials"
+CERTIFICATE_KEY = "dask.crt"
+PRIVATE_KEY_KEY = "dask.pem"
+API_TOKEN_KEY = "api-token"  # noqa: S105  # the name of a Secret's key, not a secret
+
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+class ClusterName(NamedTuple):
+    """The name that users see: `<namespace>.<name of the DaskCluster>`."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}.{self.name}"
+
+
+def parse_cluster_name(text: str) -> ClusterName:
+    """Split a cluster's public name; raises InvalidClusterName for any other shape.
+
+    What passes is safe to put in a URL path: both halves are DNS labels.
+    """
+    namespace, dot, name = text.partition(".")
+    if dot and _DNS_LABEL.fullmatch(namespace) and _DNS_LABEL.fullmatch(name):
+        return ClusterName(namespace, name)
+    raise InvalidClusterName(f"{text[:80]!r} is not a cluster's name: expected '<namespace>.<name>'")
+
+
+def instance_selector(instance: str) -> str:
+    """The label selector of everything that belongs to one installation."""
+    return f"{INSTANCE_LABEL}={instance}"
+
+
+def secret_name(name: str) -> str:
+    return f"dask-credentials-{name}"
+
+
+def scheduler_pod_name(name: str) -> str:
+    return f"dask-scheduler-{name}"
+
+
+def worker_pod_name(name: str, slot: int) -> str:
+    return f"dask-worker-{name}-{slot}"
+
+
+def service_name(name: str) -> str:
+    """Of the Service and of both routes, which are objects of different kinds."""
+    return f"dask-{name}"
+
+
+def sni_host(cluster: ClusterName) -> str:
+    """The TLS server name by which the proxy finds the scheduler; clients send it."""
+    return f"daskgateway-{cluster}"
+
+
+def dashboard_path(cluster: ClusterName) -> str:
+    """The path prefix of a cluster's web pages, below the gateway's public prefix."""
+    return f"/clusters/{cluster}/"
