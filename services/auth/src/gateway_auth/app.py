@@ -1,0 +1,50 @@
+"""The composition root: the only place that knows which parts the service is made of."""
+
+import logging
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from gateway_auth.authenticators.base import Authenticator
+from gateway_auth.authenticators.simple import SimpleAuthenticator
+from gateway_auth.endpoints import router
+from gateway_auth.errors import add_error_handlers
+from gateway_auth.request_id import RequestIdMiddleware
+from gateway_auth.service import AuthService
+from gateway_auth.settings import AuthGroup, AuthSettings
+from gateway_auth.signer import Signer, SigningKey, load_signing_keys
+from gateway_common.clock import Clock, system_clock
+
+logger = logging.getLogger(__name__)
+
+
+def create_app(settings: AuthSettings, *, clock: Clock = system_clock) -> FastAPI:
+    """The service as an ASGI application; raises InvalidSigningKey."""
+    signer = Signer(
+        _signing_keys(settings.auth), audience=settings.instance, lifetime=settings.auth.session_lifetime
+    )
+    app = FastAPI(
+        title="Dask Gateway authentication",
+        description="Says who a user is and signs the session token that proves it to the other services.",
+        version=version("dask-gateway-auth"),
+        redoc_url=None,
+    )
+    app.state.service = AuthService(_authenticator(settings.auth), signer, clock)
+    app.include_router(router)
+    add_error_handlers(app)
+    app.add_middleware(RequestIdMiddleware)
+    return app
+
+
+def _signing_keys(settings: AuthGroup) -> list[SigningKey]:
+    if settings.signing_keys:
+        return load_signing_keys(settings.signing_keys)
+    logger.warning("No signing key is set: sessions end with this process, and only one replica can run.")
+    return [SigningKey.generate()]
+
+
+def _authenticator(settings: AuthGroup) -> Authenticator:
+    password = settings.simple.password.get_secret_value() if settings.simple.password else ""
+    if not password:
+        logger.warning("No password is set: whoever reaches the gateway can be any user.")
+    return SimpleAuthenticator(password, reusable_for=settings.simple.reusable_for)

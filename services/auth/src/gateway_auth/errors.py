@@ -1,0 +1,31 @@
+"""What an error means over HTTP: always a JSON object whose `error` is text for people."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from gateway_auth.signer import TokenTooLarge
+from gateway_auth.user_name import InvalidUserName
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Translate the errors that this service raises on purpose, and those of the framework."""
+    app.exception_handler(InvalidUserName)(_unprocessable)
+    app.exception_handler(TokenTooLarge)(_unprocessable)
+    app.exception_handler(RequestValidationError)(_invalid_body)
+    app.exception_handler(HTTPException)(_framework_error)
+
+
+async def _unprocessable(_: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"error": str(error)}, status_code=422)
+
+
+async def _invalid_body(_: Request, error: RequestValidationError) -> JSONResponse:
+    # only place and message: the input itself may hold credentials
+    problems = (f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors())
+    return JSONResponse({"error": "; ".join(problems)}, status_code=422)
+
+
+async def _framework_error(_: Request, error: HTTPException) -> JSONResponse:
+    return JSONResponse({"error": error.detail}, status_code=error.status_code, headers=error.headers)

@@ -1,0 +1,36 @@
+"""The `dask-gateway-auth` command: settings from the environment, then serve until SIGTERM."""
+
+import sys
+
+import uvicorn
+from pydantic import ValidationError
+
+from gateway_auth.app import create_app
+from gateway_auth.settings import AuthSettings
+from gateway_auth.signer import InvalidSigningKey
+from gateway_common.logs import configure_logging
+
+
+def main() -> None:
+    """Serve. Exits with one clear line where the settings are wrong."""
+    try:
+        settings = AuthSettings()
+        configure_logging(settings.log)
+        app = create_app(settings)
+    except (ValidationError, InvalidSigningKey) as error:
+        sys.exit(f"dask-gateway-auth: {error}")
+    uvicorn.run(
+        app,
+        host=settings.auth.host,
+        port=settings.auth.port,
+        loop="uvloop",
+        http="httptools",
+        timeout_graceful_shutdown=settings.auth.shutdown_timeout,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

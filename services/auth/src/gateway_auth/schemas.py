@@ -1,0 +1,98 @@
+"""The JSON that this service takes and answers."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class AuthenticateRequest(BaseModel):
+    """What a user sent to the gateway."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "method": "GET",
+                    "path": "/api/v1/clusters/",
+                    "headers": {"authorization": "Basic YWxpY2U6c2VjcmV0"},
+                    "client": "10.1.2.3",
+                }
+            ]
+        }
+    )
+
+    method: str = Field(default="GET", description="The method of the user's request.")
+    path: str = Field(default="/", description="The path of the user's request.")
+    headers: dict[str, str] = Field(description="The headers of the user's request, by lower-case name.")
+    client: str = Field(default="", description="The user's address, for the log.")
+
+
+class PrincipalModel(BaseModel):
+    """An authenticated user."""
+
+    name: str = Field(description="The user's name.", examples=["alice"])
+    groups: list[str] = Field(description="The groups that the user is in.", examples=[["science"]])
+    admin: bool = Field(description="Whether the user administers the gateway.")
+
+
+class SessionModel(BaseModel):
+    """Who the user is, and the token that proves it."""
+
+    principal: PrincipalModel
+    token: str = Field(
+        description="A session token: a JWT signed with ES256 by one of the keys in the JWKS.",
+        examples=["eyJhbGciOiJFUzI1NiIsImtpZCI6Ii4uLiIsInR5cCI6IkpXVCJ9..."],
+    )
+    expires_in: int = Field(description="Seconds that the token is good for.", examples=[3600])
+    reusable_for: float = Field(
+        description="Seconds that the caller may answer the same Authorization header without asking again; 0 "
+        "for credentials that are good for one request only.",
+        examples=[60],
+    )
+    headers: dict[str, str] = Field(description="Headers that the answer to the user must carry.")
+
+
+class PublicKey(BaseModel):
+    """A public key as a JWK (RFC 7517)."""
+
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    x: str
+    y: str
+    kid: Annotated[str, Field(description="The key's RFC 7638 thumbprint, as in the header of a token.")]
+    use: Literal["sig"]
+    alg: Literal["ES256"]
+
+
+class KeySet(BaseModel):
+    """A JWKS document."""
+
+    keys: list[PublicKey]
+
+
+class Challenges(BaseModel):
+    """What to answer a request without credentials."""
+
+    challenges: list[str] = Field(description="WWW-Authenticate values.", examples=[["Basic"]])
+
+
+class Health(BaseModel):
+    """The service's own state."""
+
+    status: Literal["pass"]
+
+
+class ErrorModel(BaseModel):
+    """What went wrong, in words."""
+
+    error: str = Field(examples=["Authentication required"])
+
+
+class UnexpectedErrorModel(ErrorModel):
+    """An unexpected failure, with the request id to look for in the log."""
+
+    request_id: str = Field(examples=["0f8fad5bd9cb469fa16570867728950e"])
+
+
+#: An entry of FastAPI's `responses`.
+Responses = dict[int | str, dict[str, Any]]
