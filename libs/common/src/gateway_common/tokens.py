@@ -1,8 +1,8 @@
 """Session tokens: what one says and whether it is genuine.
 
 The auth service signs them (gateway_auth.signer); everybody else only verifies, with the public keys that
-auth publishes as a JWKS (RFC 7517). Verifying is pure: keys and time are arguments. This module must not fetch
-anything and must never hold a private key.
+auth publishes as a JWKS (RFC 7517). Verifying is pure: keys and time are arguments. This module must not
+fetch anything and must never hold a private key.
 """
 
 import re
@@ -25,8 +25,8 @@ ISSUER = "dask-gateway"
 #: Room for some 300 groups with names of 30 characters.
 MAX_TOKEN_LENGTH = 16_384
 
-# JWS compact serialization (RFC 7515, 7.1). python-jose skips characters outside of the base64 alphabet, so that
-# one token could be written in many ways; here it is written in one.
+# JWS compact serialization (RFC 7515, 7.1). python-jose skips characters outside of the base64 alphabet, so
+# that one token could be written in many ways; here it is written in one.
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
@@ -48,7 +48,7 @@ class SessionVerifier:
     Parameters
     ----------
     jwks
-        The document, parsed. Keys that can't verify ES256, symmetric ones above all, are ignored (RFC 7517, 5).
+        The document, parsed. Keys that can't verify ES256 are ignored (RFC 7517, 5), symmetric ones included.
     issuer, audience
         What `iss` must be and what `aud` must hold; the audience is the gateway's instance.
     leeway

@@ -45,8 +45,8 @@ class SessionModel(BaseModel):
     )
     expires_in: int = Field(description="Seconds that the token is good for.", examples=[3600])
     reusable_for: float = Field(
-        description="Seconds that the caller may answer the same Authorization header without asking again; 0 "
-        "for credentials that are good for one request only.",
+        description="Seconds that the caller may answer the same Authorization header without asking again; "
+        "0 for credentials that are good for one request only.",
         examples=[60],
     )
     headers: dict[str, str] = Field(description="Headers that the answer to the user must carry.")

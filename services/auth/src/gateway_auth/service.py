@@ -44,8 +44,8 @@ class AuthService:
     async def authenticate(self, request: UserRequest) -> NewSession | Refused:
         """A session for the request's user, or the challenge.
 
-        Raises InvalidUserName or TokenTooLarge for a user who did prove who they are, but whom the gateway can't
-        serve.
+        Raises InvalidUserName or TokenTooLarge for a user who did prove who they are, but whom the
+        gateway can't serve.
         """
         outcome = await self._authenticator.authenticate(request)
         if isinstance(outcome, Refused):

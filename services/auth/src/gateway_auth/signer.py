@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from uuid import uuid4
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from jose import jwk, jwt
@@ -55,7 +56,7 @@ class SigningKey:
             key = load_pem_private_key(path.read_bytes(), password=None)
         except OSError as error:
             raise InvalidSigningKey(f"{path}: {error.strerror}") from error
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise InvalidSigningKey(f"{path} is not a PEM private key without a passphrase") from error
         if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
             raise InvalidSigningKey(f"{path} is not an EC P-256 key")
@@ -108,9 +109,7 @@ class Signer:
             }
         )
         if len(token) > MAX_TOKEN_LENGTH:
-            raise TokenTooLarge(
-                f"The user is in {len(principal.groups)} groups, more than a session can hold."
-            )
+            raise TokenTooLarge(f"A session can't hold the user's {len(principal.groups)} groups.")
         return token
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:

@@ -33,8 +33,8 @@ def parse_basic(header: str) -> BasicCredentials:
 
 
 def _decode(data: bytes) -> str:
-    # RFC 7617, 2.1 leaves the encoding open. The clients of the gateway have always sent Latin-1, browsers and
-    # curl send UTF-8, and a Latin-1 name that happens to be valid UTF-8 is rare enough.
+    # RFC 7617, 2.1 leaves the encoding open. The clients of the gateway have always sent Latin-1, browsers
+    # and curl send UTF-8, and a Latin-1 name that happens to be valid UTF-8 is rare enough.
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
