@@ -1,0 +1,90 @@
+# Everything is done from here: `make help`.
+# What is needed: git, make and Python 3.11 or newer. The rest is installed below this folder.
+
+PYTHON ?= python3
+VENV := .venv
+RELEASED := .venv-released
+UV := $(shell command -v uv || echo .tools/bin/uv)
+BIN := $(VENV)/bin
+MEMBERS := $(wildcard libs/*) $(wildcard services/*)
+CODE := $(MEMBERS) tests benchmarks examples
+OTHER_PYTHONS := 3.12 3.13 3.14
+
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-system demo check test test-versions test-isolated bench docs pins clean
+
+help:  ## Show what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready  ## Install everything into .venv, from the pins
+
+demo: setup  ## Start a gateway on this machine and compute on a cluster (KEEP=1 leaves it up)
+	$(BIN)/python examples/demo.py $(if $(KEEP),--keep)
+
+check: setup  ## Formatting, lint, types, import rules, generated files
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy $(wildcard libs/*/src/*) $(wildcard services/*/src/*)
+	$(BIN)/lint-imports
+	$(BIN)/python -m gateway_common.crd | diff -u charts/dask-gateway/crds/daskclusters.yaml - || \
+		{ echo "the CRD is stale: run 'make docs'"; exit 1; }
+
+test: setup setup-system $(RELEASED)/.ready  ## The whole test suite, then the unit tests on every other Python here
+	$(BIN)/python -m pytest $(ARGS)
+	$(MAKE) --no-print-directory test-versions
+
+test-versions: setup
+	@for version in $(OTHER_PYTHONS); do \
+		if $(UV) python find --no-project $$version >/dev/null 2>&1; then \
+			echo "== Python $$version" && \
+			{ [ -e .venv-$$version/.ready ] || { \
+				$(UV) venv -q --clear -p $$version .venv-$$version && \
+				$(UV) pip sync -q -p .venv-$$version requirements/dev.txt && \
+				$(UV) pip install -q -p .venv-$$version --no-deps $(addprefix -e ,$(MEMBERS)) && \
+				touch .venv-$$version/.ready; }; } && \
+			.venv-$$version/bin/python -m pytest -q tests/unit || exit 1; \
+		else echo "== Python $$version is not on this machine"; fi; \
+	done
+
+test-isolated: setup  ## Install each member alone and import all of it: does it declare what it needs?
+	$(BIN)/python tests/isolated.py --uv $(UV) $(MEMBERS)
+
+bench: setup  ## Measure, and print a table and JSON
+	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: setup  ## Write the generated files anew
+	$(BIN)/python -m gateway_common.crd > charts/dask-gateway/crds/daskclusters.yaml
+
+setup-system:  ## Install the system packages that the tests need (none yet beyond Python's venv)
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -q && apt-get install -qy python3-venv; \
+		else echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv)"; exit 1; fi; }
+
+pins: .tools-or-uv  ## Resolve the dependencies anew and write requirements/
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade --group dev \
+		$(addprefix --no-emit-package ,$(shell sed -n 's/^name = "\(.*\)"/\1/p' $(addsuffix /pyproject.toml,$(MEMBERS)))) \
+		--custom-compile-command "make pins" pyproject.toml -o requirements/dev.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade \
+		--custom-compile-command "make pins" requirements/released.in -o requirements/released.txt
+
+clean:  ## Remove everything that was installed or built here
+	rm -rf $(VENV) .venv-* .tools .local dist
+
+.PHONY: .tools-or-uv
+.tools-or-uv: setup-system
+	@command -v $(UV) >/dev/null || { $(PYTHON) -m venv .tools && .tools/bin/python -m pip install -q uv; }
+
+$(VENV)/.ready: requirements/dev.txt $(addsuffix /pyproject.toml,$(MEMBERS)) | .tools-or-uv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	$(UV) venv -q --clear -p $(PYTHON) $(VENV)
+	$(UV) pip sync -q -p $(VENV) requirements/dev.txt
+	$(UV) pip install -q -p $(VENV) --no-deps $(addprefix -e ,$(MEMBERS))
+	@touch $@
+
+$(RELEASED)/.ready: requirements/released.txt | .tools-or-uv
+	$(UV) venv -q --clear -p $(PYTHON) $(RELEASED)
+	$(UV) pip sync -q -p $(RELEASED) requirements/released.txt
+	@touch $@

@@ -1,0 +1,26 @@
+"""The user as configuration code sees them."""
+
+from collections.abc import Iterable
+
+
+class User:
+    """Who asks for a cluster.
+
+    Parameters
+    ----------
+    name
+        The user's name, unique in the gateway.
+    groups
+        The groups that the user is in, as the authenticator says.
+    admin
+        Whether the user administers the gateway.
+    """
+
+    def __init__(self, name: str, groups: Iterable[str] = (), admin: bool = False) -> None:
+        self.name = name
+        self.groups = set(groups)
+        self.admin = bool(admin)
+
+    def __repr__(self) -> str:
+        """For logs and for debugging configuration code."""
+        return f"User({self.name!r}, groups={sorted(self.groups)!r}, admin={self.admin!r})"

@@ -1,0 +1,337 @@
+"""The Kubernetes API: verbs on plain dicts. The only module that imports kr8s.
+
+kr8s finds the configuration, authenticates and sends; answers go from bytes through orjson to the caller and never
+become kr8s objects, whose wrapping costs ten times the rest. No cache and no rules of the gateway here.
+"""
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+import httpx
+import kr8s
+from kr8s.asyncio import Api
+
+from gateway_common.errors import Invalid, KubeUnavailable
+from gateway_common.kube_calls import Call, Caller, CallHook, Channel, parse_json
+from gateway_common.kube_configuration import kr8s_configuration
+from gateway_common.kube_errors import error_from_status, error_from_transport
+from gateway_common.resources import Resource
+from gateway_common.settings import KubeSettings
+from gateway_common.token_bucket import TokenBucket
+
+#: A Kubernetes object as JSON.
+KubeObject = dict[str, Any]
+KubeObjects = list[KubeObject]
+
+MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+#: JSON is YAML, and older servers know no other media type for server-side apply.
+APPLY_PATCH = "application/apply-patch+yaml"
+
+#: A path segment that needs no escaping and leads nowhere else.
+_SAFE_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:-]+")
+
+_HEADERS = {
+    # Also what the server records as the writer of a field.
+    "User-Agent": "dask-gateway",
+    # Unpacking costs more than the bytes of a network that is this near; and a watch is read as it comes.
+    "Accept-Encoding": "identity",
+}
+
+
+class ObjectList(NamedTuple):
+    """Objects as they were together at `resource_version`."""
+
+    items: KubeObjects
+    resource_version: str
+
+
+class WatchEvent(NamedTuple):
+    """`type` is ADDED, MODIFIED, DELETED or BOOKMARK; what comes as ERROR is raised instead."""
+
+    type: str
+    object: KubeObject
+
+
+class KubeClient:
+    """Calls to one Kubernetes API server with one identity, from one event loop.
+
+    Every method raises a KubeError. A call that never arrived, and one that may be repeated without harm, is
+    repeated a few times; so is whatever the server refuses with 429 and a short Retry-After.
+    """
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    @classmethod
+    async def connect(cls, settings: KubeSettings, *, on_call: CallHook | None = None) -> "KubeClient":
+        """Load configuration and credentials. The server itself is not asked yet: it may be away.
+
+        Raises KubeUnavailable if there is no usable configuration.
+        """
+        open_session = partial(_Kr8sSession.open, settings)
+        requests = await Channel.open(open_session)
+        try:
+            watches = await Channel.open(open_session)
+        except BaseException:
+            await requests.close()
+            raise
+        rate = settings.rate_limit
+        limit = TokenBucket(rate, settings.rate_limit_burst) if rate else None
+        return cls(Caller(requests, watches, timeout=settings.request_timeout, limit=limit, on_call=on_call))
+
+    async def close(self) -> None:
+        """Close all connections, those of running watches too."""
+        await self._caller.close()
+
+    async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> KubeObject:
+        return await self._call("get", "GET", resource, _path(resource, namespace, name))
+
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        page_size: int = 500,
+    ) -> ObjectList:
+        """All objects of a namespace, or of all namespaces."""
+        items: KubeObjects = []
+        version = ""
+        async for page in self.pages(
+            resource,
+            namespace=namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+            page_size=page_size,
+        ):
+            items += page.items
+            version = page.resource_version
+        return ObjectList(items, version)
+
+    async def pages(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        page_size: int = 500,
+    ) -> AsyncGenerator[ObjectList, None]:
+        """The same page by page, for those who keep little of each object. All pages show one moment.
+
+        Raises Expired when reading takes so long that the server has forgotten that moment (5 minutes).
+        """
+        params = _present(labelSelector=label_selector, fieldSelector=field_selector, limit=page_size)
+        identity = {"apiVersion": resource.api_version, "kind": resource.kind}
+        while True:
+            answer = await self._call("list", "GET", resource, resource.path(namespace), params=params)
+            metadata = answer["metadata"]
+            # Built-in kinds come without these two in a list, but with them everywhere else.
+            items = [{**identity, **item} for item in answer.get("items") or ()]
+            yield ObjectList(items, metadata.get("resourceVersion", ""))
+            if not metadata.get("continue"):
+                return
+            params = {**params, "continue": metadata["continue"]}
+
+    async def create(
+        self,
+        resource: Resource,
+        manifest: Mapping[str, Any],
+        *,
+        namespace: str | None = None,
+        dry_run: bool = False,
+    ) -> KubeObject:
+        """Raises AlreadyExists. Not repeated once sent: after KubeUnavailable the object may be there."""
+        return await self._call(
+            "create",
+            "POST",
+            resource,
+            _path(resource, namespace or manifest["metadata"].get("namespace")),
+            params=_present(dryRun="All" if dry_run else ""),
+            body=manifest,
+            idempotent=dry_run,
+        )
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        patch: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        namespace: str | None = None,
+        subresource: str = "",
+    ) -> KubeObject:
+        """A mapping is a merge patch (RFC 7386), a sequence a JSON patch (RFC 6902)."""
+        merge = isinstance(patch, Mapping)
+        return await self._call(
+            "patch",
+            "PATCH",
+            resource,
+            _path(resource, namespace, name, subresource),
+            body=patch,
+            content_type=MERGE_PATCH if merge else JSON_PATCH,
+            idempotent=merge,
+        )
+
+    async def apply(
+        self,
+        resource: Resource,
+        manifest: Mapping[str, Any],
+        *,
+        field_manager: str,
+        namespace: str | None = None,
+        force: bool = False,
+    ) -> KubeObject:
+        """Server-side apply. Raises Conflict where another manager owns a field, unless `force`."""
+        metadata = manifest["metadata"]
+        return await self._call(
+            "apply",
+            "PATCH",
+            resource,
+            _path(resource, namespace or metadata.get("namespace"), metadata["name"]),
+            params=_present(fieldManager=field_manager, force="true" if force else ""),
+            body={"apiVersion": resource.api_version, "kind": resource.kind, **manifest},
+            content_type=APPLY_PATCH,
+        )
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str | None = None,
+        uid: str = "",
+        grace_period_seconds: int | None = None,
+        propagation_policy: str = "",
+    ) -> None:
+        """With `uid`, raises Conflict if the object of that name is another one by now."""
+        options = _present(
+            preconditions={"uid": uid} if uid else None,
+            gracePeriodSeconds=grace_period_seconds,
+            propagationPolicy=propagation_policy,
+        )
+        await self._call("delete", "DELETE", resource, _path(resource, namespace, name), body=options)
+
+    async def delete_collection(self, resource: Resource, *, namespace: str, label_selector: str) -> None:
+        """Delete every object that the selector selects. An empty one, which selects all, raises Invalid."""
+        if not label_selector:
+            raise Invalid(f"deleting {resource.plural} by selector takes a selector")
+        params = {"labelSelector": label_selector}
+        await self._call("deletecollection", "DELETE", resource, _path(resource, namespace), params=params)
+
+    @asynccontextmanager
+    async def watch(
+        self,
+        resource: Resource,
+        *,
+        resource_version: str,
+        timeout_seconds: int,
+        silence_seconds: float,
+        namespace: str | None = None,
+        label_selector: str = "",
+    ) -> AsyncGenerator[AsyncIterator[WatchEvent], None]:
+        """Changes after `resource_version`, with bookmarks; entered once the server has accepted the watch.
+
+        The server ends the stream after `timeout_seconds`. A connection that brings nothing for `silence_seconds`
+        is taken for dead and raises KubeUnavailable: a healthy server sends a bookmark about once a minute.
+        """
+        params = _present(
+            labelSelector=label_selector,
+            watch="true",
+            allowWatchBookmarks="true",
+            resourceVersion=resource_version,
+            timeoutSeconds=timeout_seconds,
+        )
+        call = Call("watch", "GET", resource, resource.path(namespace), params)
+        async with self._caller.stream(call, silence_seconds) as response:
+            yield _events(response)
+
+    async def _call(self, verb: str, method: str, resource: Resource, path: str, **options: Any) -> Any:
+        return await self._caller.call(Call(verb, method, resource, path, **options))
+
+
+class _Kr8sSession:
+    """A kr8s Api that is ours alone, with its HTTP session; the one place that knows kr8s' inside (0.20.15).
+
+    `kr8s.api()` would hand the same object to everyone who asks with the same arguments, and would ask for the
+    server's version and warn about it. `call_api` answers a 401 or 403 by closing the session under all calls in
+    flight unless it is told not to look at the status, and two first calls at once close each other's session
+    unless it is there before.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    @classmethod
+    async def open(cls, settings: KubeSettings) -> "_Kr8sSession":
+        try:
+            api = Api(bypass_factory=True, **kr8s_configuration(settings))
+            await api.auth
+            await api._create_session()
+        except (
+            Exception
+        ) as error:  # files, YAML, programs that print credentials: kr8s lets all of it through
+            raise KubeUnavailable(f"no usable Kubernetes configuration: {error!r}") from error
+        return cls(api)
+
+    async def close(self) -> None:
+        await self._api._session.aclose()
+
+    @asynccontextmanager
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        stream: bool,
+        headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> AsyncGenerator[httpx.Response, None]:
+        base, _, last = path.rpartition("/")
+        try:
+            async with self._api.call_api(
+                method,
+                version="",
+                base=base,
+                url=last,
+                raise_for_status=False,
+                stream=stream,
+                headers={**_HEADERS, **(headers or {})},
+                **options,
+            ) as response:
+                yield response
+        except kr8s.APITimeoutError as error:
+            raise error_from_transport(error.__cause__) from error
+        except httpx.HTTPError as error:
+            raise error_from_transport(error) from error
+
+
+async def _events(response: httpx.Response) -> AsyncIterator[WatchEvent]:
+    """The events of a watch, parsed straight from the raw stream: `aiter_lines` costs as much again."""
+    rest = b""
+    async for chunk in response.aiter_raw():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            event = parse_json(line)
+            if event["type"] == "ERROR":
+                raise error_from_status(event["object"])
+            yield WatchEvent(event["type"], event["object"])
+
+
+def _path(resource: Resource, namespace: str | None, name: str = "", subresource: str = "") -> str:
+    if resource.namespaced and not namespace:
+        raise Invalid(f"a {resource.kind} is in a namespace, and none was named")
+    for part in (namespace, name, subresource):
+        if part and not _SAFE_NAME.fullmatch(part):
+            raise Invalid(f"{part[:80]!r} is no name for a {resource.kind}")
+    return resource.path(namespace, name, subresource)
+
+
+def _present(**params: Any) -> dict[str, Any]:
+    """Without what is empty; a zero counts, but asks for no limit where it is one."""
+    return {key: value for key, value in params.items() if value not in (None, "")}
