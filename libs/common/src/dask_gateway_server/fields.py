@@ -1,8 +1,8 @@
 """The kinds of options that a user can be offered.
 
-Each knows how to describe itself to a client, how to check a client's value, and how to turn a checked value into
-what the handler gets. The error texts and the shape of `json_spec` are part of the wire contract: released clients
-show the texts, and pass every key of `spec` to a constructor.
+Each knows how to describe itself to a client, how to check a client's value, and how to turn a checked value
+into what the handler gets. The error texts and the shape of `json_spec` are part of the wire contract: released
+clients show the texts, and pass every key of `spec` to a constructor.
 """
 
 import copy
@@ -28,9 +28,7 @@ class Field(ABC):
         What a form shows. Default: `field`.
     """
 
-    def __init__(
-        self, field: str, default: Any = None, target: str | None = None, label: str | None = None
-    ) -> None:
+    def __init__(self, field: str, default: Any = None, target: str | None = None, label: str | None = None) -> None:
         self.field = field
         self.validate(default)
         self.default = default
@@ -60,15 +58,13 @@ class Field(ABC):
 
     @abstractmethod
     def json_type_spec(self) -> dict[str, Any]:
-        """The `spec` by which clients choose and build their own field: `type` and its limits, no other key."""
+        """The `spec` by which clients build their own field: `type` and its limits, no other key."""
 
 
 class String(Field):
     """A text."""
 
-    def __init__(
-        self, field: str, default: str = "", label: str | None = None, target: str | None = None
-    ) -> None:
+    def __init__(self, field: str, default: str = "", label: str | None = None, target: str | None = None) -> None:
         super().__init__(field, default=default, label=label, target=target)
 
     def validate(self, x: Any) -> str:
@@ -85,9 +81,7 @@ class String(Field):
 class Bool(Field):
     """True or false."""
 
-    def __init__(
-        self, field: str, default: bool = False, label: str | None = None, target: str | None = None
-    ) -> None:
+    def __init__(self, field: str, default: bool = False, label: str | None = None, target: str | None = None) -> None:
         super().__init__(field, default=default, label=label, target=target)
 
     def validate(self, x: Any) -> bool:
@@ -101,7 +95,7 @@ class Bool(Field):
         return {"type": "bool"}
 
 
-class _Number(Field):
+class Number(Field):
     """A number between two limits, both inclusive and both optional."""
 
     def __init__(
@@ -130,7 +124,7 @@ class _Number(Field):
             raise ValueError(f"{self.field} must be <= {self.max:f}, got {x}")
 
 
-class Integer(_Number):
+class Integer(Number):
     """A whole number. A bool passes as 0 or 1, as it always has (it is an int to Python)."""
 
     def validate(self, x: Any) -> int:
@@ -145,7 +139,7 @@ class Integer(_Number):
         return {"type": "int", "min": self.min, "max": self.max}
 
 
-class Float(_Number):
+class Float(Number):
     """A number; a whole one becomes a float."""
 
     def validate(self, x: Any) -> float:

@@ -2,8 +2,8 @@
 
     Options(Integer("worker_cores", default=1, min=1, max=4), handler=lambda options: {...})
 
-`fields.py` has the kinds of options; this module puts them together, checks a user's request against them and asks
-the operator's handler what follows for the cluster's configuration.
+`fields.py` has the kinds of options; this module puts them together, checks a user's request against them and
+asks the operator's handler what follows for the cluster's configuration.
 """
 
 import copy
@@ -88,9 +88,9 @@ class Options:
     fields
         The options, in the order in which clients show them.
     handler
-        `handler(options)` or `handler(options, user)`: gets the chosen and transformed options and the User, and
-        answers a dict of cluster configuration overrides; it may be a coroutine function. What it raises is told to
-        the user. Without one, the options themselves are the overrides.
+        `handler(options)` or `handler(options, user)`, or a coroutine function of the same: gets the transformed
+        options and the User, answers a dict of overrides of the cluster's configuration. What it raises is told
+        to the user. Without one, the options themselves are the overrides.
     """
 
     def __init__(self, *fields: Field, handler: Handler | None = None) -> None:
@@ -123,20 +123,14 @@ class Options:
         unknown = set(request).difference(field.field for field in self.fields)
         if unknown:
             raise ValueError(f"Unknown fields {sorted(unknown)!r}")
-        return {
-            field.field: field.validate(request.get(field.field, field.get_default()))
-            for field in self.fields
-        }
+        return {field.field: field.validate(request.get(field.field, field.get_default())) for field in self.fields}
 
     def transform_options(self, options: MappingABC[str, Any]) -> dict[str, Any]:
         """The values for the handler, by the fields' targets."""
-        return {
-            field.target: field.transform(options.get(field.field, field.get_default()))
-            for field in self.fields
-        }
+        return {field.target: field.transform(options.get(field.field, field.get_default())) for field in self.fields}
 
     def get_configuration(self, options: MappingABC[str, Any], user: User) -> Any:
-        """The configuration overrides for parsed options; awaitable where the handler is a coroutine function."""
+        """The configuration overrides for parsed options; awaitable where the handler is asynchronous."""
         transformed = self.transform_options(options)
         if self._handler is None:
             return transformed
@@ -149,7 +143,7 @@ OptionsSource = Options | Callable[[User], Options | Awaitable[Options]]
 
 @dataclass(frozen=True, slots=True)
 class ResolvedOptions:
-    """A valid choice of options: `options` as the user sees them, `overrides` of the cluster's configuration."""
+    """A valid choice: `options` as the user sees them, `overrides` of the cluster's configuration."""
 
     options: dict[str, Any]
     overrides: dict[str, Any]
@@ -168,8 +162,8 @@ async def options_for(source: OptionsSource, user: User) -> Options:
 async def resolve_options(source: OptionsSource, request: Any, user: User) -> ResolvedOptions:
     """Check what `user` asks for and find what follows from it.
 
-    Raises InvalidOptions with the text of whatever went wrong, the operator's own functions included: that is how
-    they tell users about limits.
+    Raises InvalidOptions with the text of whatever went wrong, the operator's own functions included: that is
+    how they tell users about limits.
     """
     try:
         offered = await options_for(source, user)
