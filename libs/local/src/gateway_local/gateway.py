@@ -1,0 +1,208 @@
+"""LocalGateway puts everything together: API server, kubelet, services, Traefik.
+
+The services are the real ones, each a process of its own with nothing but environment variables to tell it where
+it runs; they are started again when they end. Only the API server and the kubelet live in this process.
+"""
+
+import asyncio
+import contextlib
+import json
+import secrets
+import socket
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from gateway_common.config import ClusterConfig
+from gateway_common.crd import crd
+from gateway_common.resources import CRDS, ENDPOINTSLICES, INGRESSROUTES, MIDDLEWARES, NAMESPACES, SERVICES, Resource
+from gateway_local.apiserver.server import ApiServer
+from gateway_local.endpoints import EndpointsController
+from gateway_local.errors import LocalGatewayError
+from gateway_local.kubelet import Kubelet, SimulatedKubelet
+from gateway_local.manifests import DASHBOARD_MIDDLEWARE, installation
+from gateway_local.processes import SupervisedProcess, free_port
+from gateway_local.scheduling import Scheduler
+from gateway_local.traefik import ENTRYPOINT, find_traefik, traefik_command
+
+_RESOURCES: dict[str, Resource] = {
+    resource.kind: resource for resource in (MIDDLEWARES, SERVICES, ENDPOINTSLICES, INGRESSROUTES)
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalSettings:
+    """What can be chosen.
+
+    `images` maps an image's name to the directory of the virtual environment that stands for it; pods of the
+    default image run in the environment of this program.
+    """
+
+    port: int = 8000
+    password: str | None = None
+    namespace: str = "dask-gateway"
+    directory: Path | None = None
+    images: Mapping[str, Path] = field(default_factory=dict)
+    simulated: bool = False
+    log_level: str = "INFO"
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class LocalGateway:
+    """A running gateway; an async context manager.
+
+    Raises LocalGatewayError from `start` when it can't run here; nothing is left behind then.
+    """
+
+    instance = "local"
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self.settings = settings
+        self.port = settings.port or free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.directory = settings.directory or Path(tempfile.mkdtemp(prefix="dask-gateway-"))
+        self.logs = self.directory / "logs"
+        self.kubeconfig = self.directory / "kubeconfig"
+        self.kubernetes = ApiServer(token=secrets.token_urlsafe(32))
+        #: The gateway's own processes by name: auth, api, controller, traefik.
+        self.processes: dict[str, SupervisedProcess] = {}
+        self._ports: dict[str, int] = {}
+        self._running = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> "LocalGateway":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start everything and wait until the gateway answers."""
+        if not sys.platform.startswith("linux"):
+            raise LocalGatewayError(f"pods as processes need Linux; this is {sys.platform}")
+        traefik = find_traefik()
+        _require_free(self.port)
+        self.logs.mkdir(parents=True, exist_ok=True)
+        try:
+            await self._start_kubernetes()
+            await self._start_services(traefik)
+            await self._wait_until_healthy()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop everything, in the reverse order; no process is left."""
+        await self._running.aclose()
+
+    def port_of(self, service: str) -> int:
+        """The port on 127.0.0.1 where one of our services listens itself, without Traefik in front."""
+        return self._ports[service]
+
+    async def _start_kubernetes(self) -> None:
+        await self.kubernetes.start("127.0.0.1", 0)
+        self._running.push_async_callback(self.kubernetes.stop)
+        self.kubernetes.write_kubeconfig(self.kubeconfig, namespace=self.settings.namespace)
+        objects = self.kubernetes.objects
+        if objects.get(NAMESPACES, "", self.settings.namespace) is None:
+            namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.settings.namespace}}
+            objects.create(NAMESPACES, namespace)
+        objects.create(CRDS, crd())
+
+        node = (
+            SimulatedKubelet(objects)
+            if self.settings.simulated
+            else Kubelet(objects, images=self._images(), root=self.directory / "pods")
+        )
+        for part in (Scheduler(objects), EndpointsController(objects), node):
+            await part.start()
+            self._running.push_async_callback(part.stop)
+
+    def _images(self) -> dict[str, Path]:
+        return {ClusterConfig.model_fields["image"].default: Path(sys.prefix), **self.settings.images}
+
+    async def _start_services(self, traefik: Path) -> None:
+        for name in ("auth", "api", "controller", "ping"):
+            self._ports[name] = free_port()
+        for manifest in installation(self.instance, self.settings.namespace, self._ports["api"]):
+            self.kubernetes.objects.create(_RESOURCES[manifest["kind"]], manifest)
+
+        command = traefik_command(
+            traefik,
+            port=self.port,
+            ping_port=self._ports["ping"],
+            kubernetes_url=self.kubernetes.url,
+            token=self.kubernetes.token,
+            instance=self.instance,
+        )
+        await self._run("traefik", command)
+        for name in ("auth", "controller", "api"):
+            await self._run(name, [sys.executable, "-m", f"gateway_{name}.main"])
+
+    async def _run(self, name: str, command: list[str]) -> None:
+        process = SupervisedProcess(name, command, log=self.logs / f"{name}.log", environment=self._environment())
+        await process.start()
+        self._running.push_async_callback(process.stop)
+        self.processes[name] = process
+
+    def _environment(self) -> dict[str, str]:
+        settings = {
+            "INSTANCE": self.instance,
+            "LOG__LEVEL": self.settings.log_level,
+            "KUBE__KUBECONFIG": str(self.kubeconfig),
+            "KUBE__NAMESPACES": json.dumps([self.settings.namespace]),
+            "AUTH__HOST": "127.0.0.1",
+            "AUTH__PORT": str(self._ports["auth"]),
+            "API__HOST": "127.0.0.1",
+            "API__PORT": str(self._ports["api"]),
+            "API__AUTH_URL": f"http://127.0.0.1:{self._ports['auth']}",
+            "API__OPTIONS": "gateway_local.options:OPTIONS",
+            "CONTROLLER__HOST": "127.0.0.1",
+            "CONTROLLER__PORT": str(self._ports["controller"]),
+            "CONTROLLER__API_URL": f"http://127.0.0.1:{self._ports['api']}/api",
+            "CONTROLLER__PROXY_WEB_ENTRYPOINT": ENTRYPOINT,
+            "CONTROLLER__PROXY_TCP_ENTRYPOINT": ENTRYPOINT,
+            "CONTROLLER__PROXY_WEB_MIDDLEWARES": json.dumps(
+                [{"name": DASHBOARD_MIDDLEWARE, "namespace": self.settings.namespace}]
+            ),
+        }
+        if self.settings.password is not None:
+            settings["AUTH__SIMPLE__PASSWORD"] = self.settings.password
+        prefixed = {f"DASK_GATEWAY__{name}": value for name, value in settings.items()}
+        return {**prefixed, **self.settings.environment}
+
+    async def _wait_until_healthy(self, timeout_seconds: float = 60.0) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_seconds
+        async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
+            while not await self._is_healthy(client):
+                broken = next((name for name, process in self.processes.items() if process.restarts >= 3), None)
+                if broken is not None or loop.time() > deadline:
+                    culprit = broken or "the gateway"
+                    raise LocalGatewayError(f"{culprit} does not start: see {self.logs}")
+                await asyncio.sleep(0.05)
+
+    async def _is_healthy(self, client: httpx.AsyncClient) -> bool:
+        addresses = [
+            f"{self.address}/api/health",
+            f"http://127.0.0.1:{self._ports['auth']}/health",
+            f"http://127.0.0.1:{self._ports['controller']}/ready",
+        ]
+        try:
+            return all([(await client.get(address)).is_success for address in addresses])
+        except httpx.TransportError:
+            return False
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        # what a server would do: connections that are winding down do not count as taken
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise LocalGatewayError(f"port {port} is taken ({error.strerror}): choose another by --port") from error
