@@ -251,8 +251,9 @@ class KubeClient:
         async with self._caller.stream(call, silence_seconds) as response:
             yield _events(response)
 
-    async def _call(self, verb: str, method: str, resource: Resource, path: str, **options: Any) -> Any:
-        return await self._caller.call(Call(verb, method, resource, path, **options))
+    async def _call(self, verb: str, method: str, resource: Resource, path: str, **options: Any) -> KubeObject:
+        answer: KubeObject = await self._caller.call(Call(verb, method, resource, path, **options))
+        return answer
 
 
 class _Kr8sSession:
@@ -273,9 +274,7 @@ class _Kr8sSession:
             api = Api(bypass_factory=True, **kr8s_configuration(settings))
             await api.auth
             await api._create_session()
-        except (
-            Exception
-        ) as error:  # files, YAML, programs that print credentials: kr8s lets all of it through
+        except Exception as error:  # files, YAML, programs that print credentials: kr8s lets all of it through
             raise KubeUnavailable(f"no usable Kubernetes configuration: {error!r}") from error
         return cls(api)
 

@@ -5,9 +5,9 @@ They come from the environment: prefix `DASK_GATEWAY__`, groups separated by two
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 #: Fits in a Kubernetes label value.
@@ -21,15 +21,26 @@ class SettingsGroup(BaseModel):
 
 
 class KubeSettings(SettingsGroup):
-    """How to reach the Kubernetes API, and where clusters run."""
+    """How to reach the Kubernetes API, and where clusters run.
 
+    An address in `url` counts before all files; `token` and the two TLS fields belong to it.
+    """
+
+    url: str | None = Field(
+        default=None, pattern=r"^https?://", description="The API server's address. Default: as configured in files."
+    )
+    token: SecretStr | None = Field(default=None, description="The bearer token for `url`.")
+    ca_file: Path | None = Field(
+        default=None, description="The authority that signed the certificate of `url`. Default: the public ones."
+    )
+    insecure_skip_tls_verify: bool = Field(
+        default=False, description="Accept any certificate of `url`. For test servers only."
+    )
     kubeconfig: Path | None = Field(
         default=None,
         description="A kubeconfig file. Default: the pod's service account, else kubectl's usual files.",
     )
-    context: str | None = Field(
-        default=None, description="The kubeconfig's context. Default: its current one."
-    )
+    context: str | None = Field(default=None, description="The kubeconfig's context. Default: its current one.")
     namespaces: list[str] = Field(
         default=["default"],
         min_length=1,
@@ -42,6 +53,14 @@ class KubeSettings(SettingsGroup):
         description="Calls per second on average. Default: as many as the API server takes.",
     )
     rate_limit_burst: int = Field(default=100, ge=1, description="Calls at once, where rate_limit is set.")
+
+    @model_validator(mode="after")
+    def _one_way_to_the_server(self) -> Self:
+        if self.url and (self.kubeconfig or self.context):
+            raise ValueError("set either url or kubeconfig and context")
+        if not self.url and (self.token or self.ca_file or self.insecure_skip_tls_verify):
+            raise ValueError("token, ca_file and insecure_skip_tls_verify belong to url, which is not set")
+        return self
 
 
 class LogSettings(SettingsGroup):

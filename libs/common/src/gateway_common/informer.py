@@ -1,0 +1,239 @@
+"""A live copy of a set of Kubernetes objects: list, watch, and list again where the watch can't go on.
+
+Level-based: a consumer learns that an object changed and what it is now, never each step in between. What the
+server does to streams (closes them, forgets versions, falls silent, refuses for a while) ends here.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from gateway_common.backoff import Backoff, system_random
+from gateway_common.errors import Expired, KubeError
+from gateway_common.kube import KubeClient, KubeObject, WatchEvent
+from gateway_common.object_store import ObjectKey, ObjectStore, identify
+from gateway_common.resources import Resource
+
+__all__ = ["Informer", "ObjectKey", "WatchTiming"]
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchTiming:
+    """In seconds. Tests shorten it."""
+
+    #: The server ends a stream after this long, drawn anew each time so that streams don't end together.
+    shortest_stream: int = 240
+    longest_stream: int = 360
+    #: A stream without a byte for this long is taken for dead. Servers send a bookmark a minute.
+    silence: float = 90.0
+    #: A stream that ends sooner counts as failed, or a server that hangs up at once would keep us busy.
+    healthy: float = 1.0
+    first_pause: float = 0.1
+    #: Also how long after the server's return we may notice it.
+    longest_pause: float = 10.0
+
+
+class Informer(Generic[T]):
+    """The objects of `resource` in `namespaces` (None: in all) that `label_selector` selects.
+
+    `transform` keeps what is needed of a manifest, and runs once a version. `on_change` gets the key and the new
+    value, None when the object is gone; it is called for real changes only, on the event loop, and must not block.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        resource: Resource,
+        *,
+        namespaces: Sequence[str] | None,
+        transform: Callable[[KubeObject], T],
+        label_selector: str = "",
+        index: Callable[[T], Hashable | None] | None = None,
+        on_change: Callable[[ObjectKey, T | None], None] | None = None,
+        timing: WatchTiming | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._store: ObjectStore[T] = ObjectStore(index)
+        copy = _Copy(self._store, transform, on_change)
+        selection = _Selection(client, resource, label_selector)
+        scopes: Sequence[str | None] = (
+            [None] if namespaces is None or not resource.namespaced else list(dict.fromkeys(namespaces))
+        )
+        self._copy = copy
+        self._streams = {
+            scope: _Stream(selection, scope, copy, timing or WatchTiming(), rng or system_random()) for scope in scopes
+        }
+
+    async def run(self) -> None:
+        """Keep the copy current until cancelled; nothing that the server does ends it."""
+        async with asyncio.TaskGroup() as group:
+            for stream in self._streams.values():
+                group.create_task(stream.run(), name=f"informer of {stream}")
+
+    async def wait_synced(self) -> None:
+        """Wait until everything has been listed once. Takes a running `run`."""
+        for stream in self._streams.values():
+            await stream.synced.wait()
+
+    def get(self, key: ObjectKey) -> T | None:
+        return self._store.get(key)
+
+    def values(self) -> list[T]:
+        return self._store.values()
+
+    def by_index(self, value: Hashable) -> list[T]:
+        """The objects whose index is `value`."""
+        return self._store.by_index(value)
+
+    def absorb(self, manifest: KubeObject) -> None:
+        """Take in the answer to one's own write, so that the next read sees it.
+
+        The object must be one that the label selector selects. Ignored if it is outside the namespaces, or if the
+        watch has come past this version already: what it has not brought, or has taken away, is not put back.
+        """
+        key, version = identify(manifest)
+        stream = self._streams.get(None) or self._streams.get(key.namespace)
+        if stream and version > stream.seen:
+            self._copy.accept(manifest)
+
+
+class _Copy(Generic[T]):
+    """Puts manifests in the store and says what changed. An object or a consumer that fails stops nobody else."""
+
+    def __init__(
+        self,
+        store: ObjectStore[T],
+        transform: Callable[[KubeObject], T],
+        on_change: Callable[[ObjectKey, T | None], None] | None,
+    ) -> None:
+        self.store = store
+        self._transform = transform
+        self._on_change = on_change
+
+    def accept(self, manifest: KubeObject) -> tuple[ObjectKey, int]:
+        key, version = identify(manifest)
+        if not self.store.has(key, version):
+            try:
+                value = self._transform(manifest)
+                self.store.put(key, version, value)
+            except Exception:
+                # Keeping the older value beats reporting a deletion that did not happen.
+                logger.exception("Cannot read %s/%s at %d", *key, version)
+            else:
+                self._notify(key, value)
+        return key, version
+
+    def drop(self, key: ObjectKey, version: int) -> None:
+        if self.store.remove(key, version):
+            self._notify(key, None)
+
+    def _notify(self, key: ObjectKey, value: T | None) -> None:
+        if self._on_change:
+            try:
+                self._on_change(key, value)
+            except Exception:
+                logger.exception("The consumer of %s/%s failed", *key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    client: KubeClient
+    resource: Resource
+    label_selector: str
+
+
+class _Stream:
+    """Lists and watches one namespace, or all."""
+
+    def __init__(
+        self,
+        selection: _Selection,
+        namespace: str | None,
+        copy: _Copy[Any],
+        timing: WatchTiming,
+        rng: random.Random,
+    ) -> None:
+        self._selection = selection
+        self._namespace = namespace
+        self._copy = copy
+        self._timing = timing
+        self._rng = rng
+        self._backoff = Backoff(timing.first_pause, timing.longest_pause, rng)
+        self._must_list = True
+        #: The last resourceVersion that the server has shown us: older changes are all in the store.
+        self.seen = -1
+        self.synced = asyncio.Event()
+
+    def __str__(self) -> str:
+        return f"{self._selection.resource.plural} in {self._namespace or 'all namespaces'}"
+
+    async def run(self) -> None:
+        while True:
+            try:
+                if self._must_list:
+                    await self._list()
+                await self._watch()
+            except Expired as error:
+                logger.info("Listing %s again: %s", self, error)
+                self._must_list = True
+            except KubeError as error:
+                level = logging.DEBUG if self._backoff.failures else logging.WARNING
+                logger.log(level, "Cannot watch %s: %s", self, error)
+            await asyncio.sleep(self._backoff.next())
+
+    async def _list(self) -> None:
+        selection = self._selection
+        present: set[ObjectKey] = set()
+        listed_at = self.seen
+        async for page in selection.client.pages(
+            selection.resource, namespace=self._namespace, label_selector=selection.label_selector
+        ):
+            listed_at = int(page.resource_version)
+            if listed_at < self.seen:
+                # A list is never older than what was seen before, unless the server lost its memory.
+                logger.warning("The history of %s has begun anew at %d", self, listed_at)
+                self._copy.store.age(self._namespace)
+                self.seen = listed_at
+            for manifest in page.items:
+                present.add(self._copy.accept(manifest)[0])
+        for key in self._copy.store.missing(self._namespace, present, listed_at):
+            self._copy.drop(key, listed_at)
+        self.seen = listed_at
+        self._must_list = False
+        self.synced.set()
+
+    async def _watch(self) -> None:
+        selection, timing = self._selection, self._timing
+        loop = asyncio.get_running_loop()
+        async with selection.client.watch(
+            selection.resource,
+            namespace=self._namespace,
+            label_selector=selection.label_selector,
+            resource_version=str(self.seen),
+            timeout_seconds=self._rng.randint(timing.shortest_stream, timing.longest_stream),
+            silence_seconds=timing.silence,
+        ) as events:
+            opened = loop.time()
+            try:
+                async for event in events:
+                    self._see(event)
+            finally:
+                if loop.time() - opened >= timing.healthy:
+                    self._backoff.reset()
+
+    def _see(self, event: WatchEvent) -> None:
+        if event.type == "BOOKMARK":
+            version = int(event.object["metadata"]["resourceVersion"])
+        elif event.type == "DELETED":
+            key, version = identify(event.object)
+            self._copy.drop(key, version)
+        else:
+            _, version = self._copy.accept(event.object)
+        self.seen = max(self.seen, version)
