@@ -107,7 +107,8 @@ class Number(Field):
         label: str | None = None,
         target: str | None = None,
     ) -> None:
-        # each limit is checked for its type by a field that has no limits yet
+        # each limit is checked for its type by this field while it has a name and no limits
+        self.field = field
         self.min = self.max = None
         lowest, highest = self._limit(min), self._limit(max)
         self.min, self.max = lowest, highest

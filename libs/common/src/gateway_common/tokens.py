@@ -60,9 +60,7 @@ class SessionVerifier:
         The document is not a JWKS.
     """
 
-    def __init__(
-        self, jwks: Mapping[str, Any], *, audience: str, issuer: str = ISSUER, leeway: float = 30.0
-    ) -> None:
+    def __init__(self, jwks: Mapping[str, Any], *, audience: str, issuer: str = ISSUER, leeway: float = 30.0) -> None:
         self._keys = _usable_keys(jwks)
         self._issuer = issuer
         self._audience = audience

@@ -20,9 +20,7 @@ logger = logging.getLogger(__name__)
 
 def create_app(settings: AuthSettings, *, clock: Clock = system_clock) -> FastAPI:
     """The service as an ASGI application; raises InvalidSigningKey."""
-    signer = Signer(
-        _signing_keys(settings.auth), audience=settings.instance, lifetime=settings.auth.session_lifetime
-    )
+    signer = Signer(_signing_keys(settings.auth), audience=settings.instance, lifetime=settings.auth.session_lifetime)
     app = FastAPI(
         title="Dask Gateway authentication",
         description="Says who a user is and signs the session token that proves it to the other services.",

@@ -46,9 +46,7 @@ class RequestIdMiddleware:
             logger.exception("Request %s failed: %s %s", request_id, scope["method"], scope["path"])
             if started:
                 raise  # half an answer is out: all that is left is to cut the connection
-            answer = JSONResponse(
-                {"error": "Internal server error", "request_id": request_id}, status_code=500
-            )
+            answer = JSONResponse({"error": "Internal server error", "request_id": request_id}, status_code=500)
             await answer(scope, receive, send_with_id)
 
 
