@@ -13,7 +13,9 @@ from typing import Any, Generic, TypeVar
 
 from gateway_common.backoff import Backoff, system_random
 from gateway_common.errors import Expired, KubeError
-from gateway_common.kube import KubeClient, KubeObject, WatchEvent
+from gateway_common.kube import KubeClient, KubeObject
+from gateway_common.kube_decode import WatchEvent
+from gateway_common.kube_errors import RequestNotSent
 from gateway_common.object_store import ObjectKey, ObjectStore, identify
 from gateway_common.resources import Resource
 
@@ -186,6 +188,12 @@ class _Stream:
             except KubeError as error:
                 level = logging.DEBUG if self._backoff.failures else logging.WARNING
                 logger.log(level, "Cannot watch %s: %s", self, error)
+                # Who was away may come back without its memory, and a watch from its future stays silent.
+                self._must_list |= isinstance(error, RequestNotSent)
+            except Exception:
+                # An answer of no known shape. Ending here would leave a copy that ages unnoticed.
+                logger.exception("Cannot understand the answers about %s", self)
+                self._must_list = True
             await asyncio.sleep(self._backoff.next())
 
     async def _list(self) -> None:

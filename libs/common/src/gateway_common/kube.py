@@ -15,9 +15,10 @@ import kr8s
 from kr8s.asyncio import Api
 
 from gateway_common.errors import Invalid, KubeUnavailable
-from gateway_common.kube_calls import Call, Caller, CallHook, Channel, parse_json
+from gateway_common.kube_calls import Call, Caller, CallHook, Channel
 from gateway_common.kube_configuration import kr8s_configuration
-from gateway_common.kube_errors import error_from_status, error_from_transport
+from gateway_common.kube_decode import WatchEvent, parse_events
+from gateway_common.kube_errors import error_from_transport
 from gateway_common.resources import Resource
 from gateway_common.settings import KubeSettings
 from gateway_common.token_bucket import TokenBucket
@@ -47,13 +48,6 @@ class ObjectList(NamedTuple):
 
     items: KubeObjects
     resource_version: str
-
-
-class WatchEvent(NamedTuple):
-    """`type` is ADDED, MODIFIED, DELETED or BOOKMARK; what comes as ERROR is raised instead."""
-
-    type: str
-    object: KubeObject
 
 
 class KubeClient:
@@ -215,7 +209,7 @@ class KubeClient:
             gracePeriodSeconds=grace_period_seconds,
             propagationPolicy=propagation_policy,
         )
-        await self._call("delete", "DELETE", resource, _path(resource, namespace, name), body=options)
+        await self._call("delete", "DELETE", resource, _path(resource, namespace, name), body=options or None)
 
     async def delete_collection(self, resource: Resource, *, namespace: str, label_selector: str) -> None:
         """Delete every object that the selector selects. An empty one, which selects all, raises Invalid."""
@@ -249,7 +243,7 @@ class KubeClient:
         )
         call = Call("watch", "GET", resource, resource.path(namespace), params)
         async with self._caller.stream(call, silence_seconds) as response:
-            yield _events(response)
+            yield parse_events(response.aiter_raw())
 
     async def _call(self, verb: str, method: str, resource: Resource, path: str, **options: Any) -> KubeObject:
         answer: KubeObject = await self._caller.call(Call(verb, method, resource, path, **options))
@@ -267,6 +261,7 @@ class _Kr8sSession:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self._closed = False
 
     @classmethod
     async def open(cls, settings: KubeSettings) -> "_Kr8sSession":
@@ -279,6 +274,7 @@ class _Kr8sSession:
         return cls(api)
 
     async def close(self) -> None:
+        self._closed = True
         await self._api._session.aclose()
 
     @asynccontextmanager
@@ -291,6 +287,9 @@ class _Kr8sSession:
         headers: Mapping[str, str] | None = None,
         **options: Any,
     ) -> AsyncGenerator[httpx.Response, None]:
+        if self._closed:
+            # kr8s would quietly open another session, which nobody closes.
+            raise KubeUnavailable("the Kubernetes client is closed")
         base, _, last = path.rpartition("/")
         try:
             async with self._api.call_api(
@@ -308,18 +307,6 @@ class _Kr8sSession:
             raise error_from_transport(error.__cause__) from error
         except httpx.HTTPError as error:
             raise error_from_transport(error) from error
-
-
-async def _events(response: httpx.Response) -> AsyncIterator[WatchEvent]:
-    """The events of a watch, parsed straight from the raw stream: `aiter_lines` costs as much again."""
-    rest = b""
-    async for chunk in response.aiter_raw():
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            event = parse_json(line)
-            if event["type"] == "ERROR":
-                raise error_from_status(event["object"])
-            yield WatchEvent(event["type"], event["object"])
 
 
 def _path(resource: Resource, namespace: str | None, name: str = "", subresource: str = "") -> str:

@@ -12,7 +12,8 @@ import httpx
 import orjson
 
 from gateway_common.backoff import retry_delay, system_random
-from gateway_common.errors import KubeError, KubeUnavailable
+from gateway_common.errors import KubeError
+from gateway_common.kube_decode import parse_json
 from gateway_common.kube_errors import error_from_answer
 from gateway_common.resources import Resource
 from gateway_common.token_bucket import TokenBucket
@@ -128,7 +129,7 @@ class Caller:
 
     async def call(self, call: Call) -> Any:
         """The parsed answer; raises a KubeError."""
-        content = orjson.dumps(call.body) if call.body else None
+        content = None if call.body is None else orjson.dumps(call.body)
         attempt = 1
         while True:
             try:
@@ -186,10 +187,3 @@ class Caller:
     def _count(self, call: Call, code: int) -> None:
         if self._on_call:
             self._on_call(call.verb, call.resource, code)
-
-
-def parse_json(content: bytes) -> Any:
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise KubeUnavailable(f"the Kubernetes API answered what is not JSON: {content[:80]!r}") from error
