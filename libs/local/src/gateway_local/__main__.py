@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -47,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     for command in (up, run):
         command.add_argument("--port", type=_port, default=8000, help="port on 127.0.0.1; 0: any (default: 8000)")
         command.add_argument("--password", help="shared password of all users (default: any password will do)")
-        command.add_argument("--namespace", default="dask-gateway", help="where clusters run (default: %(default)s)")
+        command.add_argument(
+            "--namespace", type=_namespace, default="dask-gateway", help="where clusters run (default: %(default)s)"
+        )
         command.add_argument("--directory", type=Path, help="where logs and pods' files go (default: a new one)")
         command.add_argument(
             "--image",
@@ -66,6 +69,12 @@ def _port(text: str) -> int:
     if not (text.isdecimal() and int(text) < 2**16):
         raise argparse.ArgumentTypeError(f"{text!r} is not a port: expected a number from 0 to 65535")
     return int(text)
+
+
+def _namespace(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a namespace: expected lower-case letters, digits and '-'")
+    return text
 
 
 def _image(text: str) -> tuple[str, Path]:
