@@ -4,6 +4,7 @@ import sys
 
 import uvicorn
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from gateway_auth.app import create_app
 from gateway_auth.settings import AuthSettings
@@ -17,7 +18,9 @@ def main() -> None:
         settings = AuthSettings()
         configure_logging(settings.log)
         app = create_app(settings)
-    except (ValidationError, InvalidSigningKey) as error:
+    except ValidationError as error:
+        sys.exit(f"dask-gateway-auth: {_describe(error)}")
+    except (SettingsError, InvalidSigningKey) as error:
         sys.exit(f"dask-gateway-auth: {error}")
     uvicorn.run(
         app,
@@ -29,6 +32,15 @@ def main() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+    )
+
+
+def _describe(error: ValidationError) -> str:
+    """Which environment variables are wrong, and how; never their values, which may be secrets."""
+    prefix = AuthSettings.model_config["env_prefix"]
+    return "; ".join(
+        f"{prefix}{'__'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+        for problem in error.errors()
     )
 
 
