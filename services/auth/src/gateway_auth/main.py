@@ -28,6 +28,8 @@ def main() -> None:
         port=settings.auth.port,
         loop="uvloop",
         http="httptools",
+        # longer than any caller keeps an idle connection, so that a request never meets one that is being closed
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=settings.auth.shutdown_timeout,
         log_config=None,
         access_log=False,
