@@ -1,5 +1,7 @@
 """The configuration of a cluster: memory, derived limits, and errors that a person understands."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
