@@ -1,0 +1,156 @@
+"""The service that a scheduler runs for its gateway: it scales, reports, and ends an idle cluster.
+
+The gateway says how many workers there should be (or adaptive scaling does); the service tells the gateway that count
+in a heartbeat, whereupon the controller starts what is missing. Workers that are too many are chosen and retired here,
+because only the scheduler knows what they hold.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+from distributed.comm import get_address_host
+from distributed.comm.addressing import unparse_host_port
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from dask_gateway.scheduler.adaptive import Adaptive
+from dask_gateway.scheduler.gateway_api import GatewayClient
+from dask_gateway.scheduler.heartbeat import Heartbeat
+from dask_gateway.scheduler.idle import shut_down_when_idle
+from dask_gateway.scheduler.routes import make_application
+from dask_gateway.scheduler.workers import WorkerLedger
+
+logger = logging.getLogger("distributed.scheduler.gateway")
+
+_QUIET_SILENCE = 3600.0  # seconds between heartbeats where nothing watches liveness by them
+_SETTLING = 3.0  # seconds: several workers tend to come and go together
+_RETIRE_AGAIN = 30.0  # seconds until workers whose data could not be moved are asked to leave again
+
+
+class GatewaySchedulerService:
+    """Everything between one scheduler and its gateway.
+
+    adaptive_period    seconds between two looks of adaptive scaling
+    heartbeat_period   seconds between heartbeats; 0: only changes are reported
+    idle_timeout       seconds without work after which the cluster is stopped; 0: never
+    """
+
+    def __init__(
+        self,
+        scheduler: Any,
+        gateway: GatewayClient,
+        adaptive_period: float = 3.0,
+        heartbeat_period: float = 15.0,
+        idle_timeout: float = 0.0,
+    ) -> None:
+        self.scheduler = scheduler
+        self.gateway = gateway
+        self.count = 0
+        self.port = 0
+        self.idle_timeout = max(0.0, idle_timeout)
+        self._reports_losses = heartbeat_period > 0
+        self._heartbeat = Heartbeat(self._send_heartbeat, heartbeat_period if heartbeat_period > 0 else _QUIET_SILENCE)
+        self._adaptive = Adaptive(scheduler, adaptive_period, lambda: self.count, self._set_count)
+        self._workers = WorkerLedger(on_join=self._worker_joined, on_loss=self._worker_lost)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server = HTTPServer(make_application(self, gateway.token))
+
+    def listen(self, host: str, port: int) -> None:
+        """Serve at ``host:port`` (an empty host is every address, port 0 any free one), and begin to report."""
+        sockets = bind_sockets(port, host)
+        self._server.add_sockets(sockets)
+        self.port = sockets[0].getsockname()[1]
+        self.scheduler.add_plugin(self._workers)
+        self._spawn(self._heartbeat.run())
+        if self.idle_timeout:
+            self._spawn(shut_down_when_idle(self.scheduler, self.idle_timeout, self.gateway.shutdown))
+
+    def stop(self) -> None:
+        """Stop serving and reporting. distributed calls this when the scheduler closes."""
+        self._adaptive.stop()
+        self._server.stop()
+        for task in self._tasks:
+            task.cancel()
+
+    # What the gateway asks for
+
+    def scale(self, count: int) -> None:
+        """Have ``count`` workers from now on, whatever the load."""
+        self._adaptive.stop()
+        self._set_count(count)
+
+    def adapt(self, minimum: int | None, maximum: int | None, active: bool) -> None:
+        """Begin or change adaptive scaling, or end it when not ``active``."""
+        if active:
+            self._adaptive.start(minimum, maximum)
+        else:
+            self._adaptive.stop()
+
+    def _set_count(self, count: int) -> None:
+        if count != self.count:
+            logger.info("Requesting scale to %s workers from %s", count, self.count)
+            self.count = count
+            self._heartbeat.send_now()
+
+    # What the gateway is told
+
+    async def _send_heartbeat(self) -> None:
+        leaving = self._surplus_workers()
+        reported_closed = set(self._workers.closed)
+        await self.gateway.heartbeat(
+            {
+                "scheduler_address": self.scheduler.address,
+                "dashboard_address": self._url("dashboard"),
+                "api_address": self._url("gateway"),
+                "count": self.count,
+                "active_workers": [name for name in self._workers.active if name not in leaving],
+                "closing_workers": [*self._workers.closing, *leaving],
+                "closed_workers": list(reported_closed),
+            }
+        )
+        self._workers.closed -= reported_closed
+        # Only now: the gateway must know that these workers leave on purpose before it sees them gone.
+        if leaving:
+            self._workers.start_closing(leaving)
+            self._spawn(self._retire(leaving))
+
+    def _surplus_workers(self) -> list[Any]:
+        """Names of workers that should leave, the cheapest ones first. May be fewer than there are too many."""
+        surplus = len(self._workers.active) - self.count
+        if surplus <= 0:
+            return []
+        # The scheduler counts the ones that are closing, and may suggest them again.
+        candidates = self.scheduler.workers_to_close(n=surplus + len(self._workers.closing), attribute="name")
+        return [name for name in candidates if name in self._workers.active][:surplus]
+
+    async def _retire(self, names: list[Any]) -> None:
+        """Retire workers beside the heartbeats: moving their data takes as long as it takes."""
+        try:
+            await self.scheduler.retire_workers(names=names, remove=True, close_workers=True)
+        except Exception:
+            logger.warning("Failed to retire workers %s", names, exc_info=True)
+        if self._workers.keep(names):
+            self._heartbeat.send_within(_RETIRE_AGAIN)
+
+    def _url(self, service: str) -> str:
+        """Address of one of the scheduler's HTTP servers, or an empty text when it isn't there."""
+        if service not in self.scheduler.services:
+            return ""
+        host = get_address_host(self.scheduler.address)
+        return f"http://{unparse_host_port(host, self.scheduler.services[service].port)}"
+
+    # What the scheduler reports
+
+    def _worker_joined(self) -> None:
+        if len(self._workers.active) > self.count:
+            self._heartbeat.send_within(_SETTLING)
+
+    def _worker_lost(self) -> None:
+        if self._reports_losses:
+            self._heartbeat.send_within(_SETTLING)
+
+    def _spawn(self, coroutine: Any) -> None:
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
