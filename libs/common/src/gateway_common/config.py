@@ -48,9 +48,7 @@ class ClusterConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    scheduler_cmd: Command = Field(
-        default=["dask", "scheduler"], description="Command that starts the scheduler."
-    )
+    scheduler_cmd: Command = Field(default=["dask", "scheduler"], description="Command that starts the scheduler.")
     worker_cmd: Command = Field(default=["dask", "worker"], description="Command that starts a worker.")
     environment: dict[str, str] = Field(
         default={}, description="Environment variables of the scheduler and the workers."
@@ -60,13 +58,9 @@ class ClusterConfig(BaseModel):
     worker_threads: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="Threads of a worker. Default: its whole cores, at least one."
     )
-    scheduler_memory: Memory = Field(
-        default=2 * 2**30, description="Memory that the scheduler requests, in bytes."
-    )
+    scheduler_memory: Memory = Field(default=2 * 2**30, description="Memory that the scheduler requests, in bytes.")
     scheduler_cores: Cores = Field(default=1, description="CPUs that the scheduler requests.")
-    adaptive_period: float = Field(
-        default=3.0, gt=0, description="Seconds between two decisions of adaptive scaling."
-    )
+    adaptive_period: float = Field(default=3.0, gt=0, description="Seconds between two decisions of adaptive scaling.")
     idle_timeout: float = Field(
         default=0.0, ge=0, description="Seconds without work after which a cluster ends; 0: never."
     )
@@ -80,9 +74,7 @@ class ClusterConfig(BaseModel):
         default=None, description="Workers at the most. Default: what the other two limits leave room for."
     )
 
-    namespace: str | None = Field(
-        default=None, description="Where it runs. Default: the first backend namespace."
-    )
+    namespace: str | None = Field(default=None, description="Where it runs. Default: the first backend namespace.")
     image: str = Field(
         default="ghcr.io/dask/dask-gateway:2026.3.0",
         min_length=1,
@@ -92,9 +84,7 @@ class ClusterConfig(BaseModel):
         default=None, description="When the image is pulled. Default: Kubernetes decides by its tag."
     )
     image_pull_secrets: list[Manifest] = Field(default=[], description="Secrets to pull the image with.")
-    worker_cores_limit: Cores | None = Field(
-        default=None, description="CPU limit of a worker. Default: its request."
-    )
+    worker_cores_limit: Cores | None = Field(default=None, description="CPU limit of a worker. Default: its request.")
     worker_memory_limit: Memory | None = Field(
         default=None, description="Memory limit of a worker, in bytes. Default: its request."
     )
@@ -110,9 +100,7 @@ class ClusterConfig(BaseModel):
     worker_extra_pod_config: Manifest = Field(
         default={}, description="Deep-merged into the worker's pod spec; these values win."
     )
-    worker_extra_pod_annotations: dict[str, str] = Field(
-        default={}, description="More annotations of worker pods."
-    )
+    worker_extra_pod_annotations: dict[str, str] = Field(default={}, description="More annotations of worker pods.")
     worker_extra_pod_labels: dict[str, str] = Field(default={}, description="More labels of worker pods.")
     scheduler_extra_container_config: Manifest = Field(
         default={}, description="Deep-merged into the scheduler's container; these values win."
@@ -123,9 +111,7 @@ class ClusterConfig(BaseModel):
     scheduler_extra_pod_annotations: dict[str, str] = Field(
         default={}, description="More annotations of the scheduler pod."
     )
-    scheduler_extra_pod_labels: dict[str, str] = Field(
-        default={}, description="More labels of the scheduler pod."
-    )
+    scheduler_extra_pod_labels: dict[str, str] = Field(default={}, description="More labels of the scheduler pod.")
 
     @model_validator(mode="before")
     @classmethod
@@ -140,9 +126,7 @@ class ClusterConfig(BaseModel):
         if not filled.get("worker_threads"):
             cores = filled.get("worker_cores", cls.model_fields["worker_cores"].default)
             # what is no number is the field's own error to report
-            filled["worker_threads"] = (
-                max(int(cores), 1) if isinstance(cores, int | float) and cores < 2**20 else 1
-            )
+            filled["worker_threads"] = max(int(cores), 1) if isinstance(cores, int | float) and cores < 2**20 else 1
         return filled
 
     @model_validator(mode="after")
@@ -187,9 +171,7 @@ def stored_cluster_config(values: dict[str, Any]) -> ClusterConfig:
 
     Fields that are unknown here are passed over: another version, or an operator's subclass, wrote them.
     """
-    return parse_cluster_config(
-        {key: value for key, value in values.items() if key in ClusterConfig.model_fields}
-    )
+    return parse_cluster_config({key: value for key, value in values.items() if key in ClusterConfig.model_fields})
 
 
 def _explain(error: Any) -> str:

@@ -98,9 +98,7 @@ def _structural(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str
     if "items" in schema:
         result["items"] = _structural(schema["items"], definitions)
     if "properties" in schema:
-        result["properties"] = {
-            name: _structural(part, definitions) for name, part in schema["properties"].items()
-        }
+        result["properties"] = {name: _structural(part, definitions) for name, part in schema["properties"].items()}
     elif schema.get("type") == "object":
         values = schema.get("additionalProperties")
         if isinstance(values, dict) and values:

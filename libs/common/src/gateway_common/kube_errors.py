@@ -71,7 +71,7 @@ def error_from_status(status: Mapping[str, Any], headers: Mapping[str, str] | No
 
 def error_from_transport(error: BaseException | None) -> KubeUnavailable:
     """The error for a request that got no answer, or the beginning of one."""
-    message = f"the Kubernetes API did not answer: {error or type(error).__name__}"
+    message = f"the Kubernetes API did not answer: {str(error) or type(error).__name__}"
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         return RequestNotSent(message)
     return KubeUnavailable(message)

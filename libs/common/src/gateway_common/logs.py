@@ -7,9 +7,7 @@ from gateway_common.settings import LogSettings
 
 def configure_logging(settings: LogSettings) -> None:
     """Send every record at or above `settings.level` to standard error."""
-    logging.basicConfig(
-        level=settings.level, format="%(asctime)s %(levelname).1s %(name)s: %(message)s", force=True
-    )
+    logging.basicConfig(level=settings.level, format="%(asctime)s %(levelname).1s %(name)s: %(message)s", force=True)
     # httpx logs every request at INFO; our own access log has what matters
     for noisy in ("httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

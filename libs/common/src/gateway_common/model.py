@@ -33,13 +33,9 @@ class DaskClusterSpec(_Part):
     """What is wanted. Written by the api."""
 
     username: str = Field(description="The user that the cluster belongs to.")
-    options: dict[str, Any] = Field(
-        default={}, description="The options that the user chose, defaults included."
-    )
+    options: dict[str, Any] = Field(default={}, description="The options that the user chose, defaults included.")
     config: dict[str, Any] = Field(default={}, description="The resolved configuration of the cluster.")
-    active: bool = Field(
-        default=True, description="False: the cluster is to stop. It never becomes true again."
-    )
+    active: bool = Field(default=True, description="False: the cluster is to stop. It never becomes true again.")
     replicas: int = Field(default=0, ge=0, le=1_000_000, description="How many workers are wanted.")
 
 
@@ -49,14 +45,10 @@ class DaskClusterStatus(_Part):
     phase: Phase = Field(default=Phase.PENDING, description="Where the cluster is in its life.")
     reason: str | None = Field(default=None, description="Why, in one CamelCase word.")
     message: str | None = Field(default=None, description="Why, in words for people.")
-    credentials: str | None = Field(
-        default=None, description="Name of the Secret with certificate, key and token."
-    )
+    credentials: str | None = Field(default=None, description="Name of the Secret with certificate, key and token.")
     scheduler_pod: str | None = Field(default=None, description="Name of the scheduler's Pod.")
     scheduler_address: str | None = Field(default=None, description="IP address of the scheduler's Pod.")
     service: str | None = Field(default=None, description="Name of the scheduler's Service.")
     ingressroute: str | None = Field(default=None, description="Name of the IngressRoute of the web pages.")
-    ingressroutetcp: str | None = Field(
-        default=None, description="Name of the IngressRouteTCP of the scheduler."
-    )
+    ingressroutetcp: str | None = Field(default=None, description="Name of the IngressRouteTCP of the scheduler.")
     completion_time: str | None = Field(default=None, description="When it stopped or failed, RFC 3339.")

@@ -5,10 +5,12 @@ They come from the environment: prefix `DASK_GATEWAY__`, groups separated by two
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from gateway_common.errors import InvalidConfig
 
 #: Fits in a Kubernetes label value.
 Instance = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")]
@@ -83,3 +85,23 @@ class GatewaySettings(BaseSettings):
     )
     kube: KubeSettings = KubeSettings()
     log: LogSettings = LogSettings()
+
+
+S = TypeVar("S", bound=GatewaySettings)
+
+
+def read_settings(kind: type[S]) -> S:
+    """A service's settings from the environment.
+
+    Raises InvalidConfig, whose text names every wrong variable and never a value: it may be a secret.
+    """
+    try:
+        return kind()
+    except ValidationError as error:
+        prefix = kind.model_config["env_prefix"]
+        problems = [
+            (prefix + "__".join(map(str, problem["loc"])).upper(), problem["msg"]) for problem in error.errors()
+        ]
+        raise InvalidConfig("; ".join(f"{variable}: {message}" for variable, message in problems)) from None
+    except SettingsError as error:
+        raise InvalidConfig(str(error)) from None

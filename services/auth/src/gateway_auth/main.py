@@ -3,24 +3,22 @@
 import sys
 
 import uvicorn
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 
 from gateway_auth.app import create_app
 from gateway_auth.settings import AuthSettings
 from gateway_auth.signer import InvalidSigningKey
+from gateway_common.errors import InvalidConfig
 from gateway_common.logs import configure_logging
+from gateway_common.settings import read_settings
 
 
 def main() -> None:
     """Serve. Exits with one clear line where the settings are wrong."""
     try:
-        settings = AuthSettings()
+        settings = read_settings(AuthSettings)
         configure_logging(settings.log)
         app = create_app(settings)
-    except ValidationError as error:
-        sys.exit(f"dask-gateway-auth: {_describe(error)}")
-    except (SettingsError, InvalidSigningKey) as error:
+    except (InvalidConfig, InvalidSigningKey) as error:
         sys.exit(f"dask-gateway-auth: {error}")
     uvicorn.run(
         app,
@@ -34,15 +32,6 @@ def main() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-    )
-
-
-def _describe(error: ValidationError) -> str:
-    """Which environment variables are wrong, and how; never their values, which may be secrets."""
-    prefix = AuthSettings.model_config["env_prefix"]
-    return "; ".join(
-        f"{prefix}{'__'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-        for problem in error.errors()
     )
 
 
