@@ -1,0 +1,117 @@
+"""The auth service, as this service calls it: the one place that does."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+
+from gateway_api.errors import AuthenticationRequired, InvalidRequest, TemporarilyUnavailable
+from gateway_common.principal import Principal
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that a caller is told to wait when auth is away: about what a restart takes.
+RETRY_AFTER = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """Auth's answer about good credentials; times are in seconds."""
+
+    principal: Principal
+    token: str
+    expires_in: float
+    reusable_for: float
+    headers: Mapping[str, str]
+
+
+class AuthClient:
+    """Calls to the auth service. Each raises TemporarilyUnavailable where it does not answer properly."""
+
+    def __init__(self, base_url: str, *, timeout: float, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._http = httpx.AsyncClient(base_url=base_url, timeout=timeout, trust_env=False, transport=transport)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def authenticate(self, method: str, path: str, headers: Mapping[str, str], client: str) -> Authenticated:
+        """Ask who sends this request.
+
+        Raises AuthenticationRequired, or InvalidRequest for a user who can't be served.
+        """
+        body = {"method": method, "path": path, "headers": dict(headers), "client": client}
+        answer = await self._call("POST", "/authenticate", body)
+        if answer.status_code == 401:
+            raise AuthenticationRequired(tuple(answer.headers.get_list("WWW-Authenticate")))
+        document = _document(answer)
+        if answer.status_code == 422:
+            raise InvalidRequest(str(document.get("error", "")))
+        _require_ok(answer)
+        try:
+            return _authenticated(document)
+        except (KeyError, TypeError, ValueError) as error:
+            raise _malformed(answer) from error
+
+    async def jwks(self) -> Mapping[str, Any]:
+        """The public keys of session tokens."""
+        answer = await self._call("GET", "/.well-known/jwks.json")
+        _require_ok(answer)
+        return _document(answer)
+
+    async def challenges(self) -> tuple[str, ...]:
+        """What a request without credentials is answered: `WWW-Authenticate` values."""
+        answer = await self._call("GET", "/challenges")
+        _require_ok(answer)
+        values = _document(answer).get("challenges")
+        if not isinstance(values, list):
+            raise _malformed(answer)
+        return tuple(map(str, values))
+
+    async def _call(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        content = None if body is None else orjson.dumps(body)
+        headers = None if body is None else {"Content-Type": "application/json"}
+        try:
+            return await self._http.request(method, path, content=content, headers=headers)
+        except httpx.HTTPError as error:
+            logger.warning("The auth service did not answer %s: %s", path, error or type(error).__name__)
+            raise _unavailable() from error
+
+
+def _authenticated(document: Mapping[str, Any]) -> Authenticated:
+    principal = document["principal"]
+    return Authenticated(
+        principal=Principal(str(principal["name"]), tuple(principal["groups"]), bool(principal["admin"])),
+        token=str(document["token"]),
+        expires_in=float(document["expires_in"]),
+        reusable_for=float(document["reusable_for"]),
+        headers={str(name): str(value) for name, value in document["headers"].items()},
+    )
+
+
+def _document(answer: httpx.Response) -> Mapping[str, Any]:
+    try:
+        document = orjson.loads(answer.content)
+    except orjson.JSONDecodeError as error:
+        raise _malformed(answer) from error
+    if not isinstance(document, dict):
+        raise _malformed(answer)
+    return document
+
+
+def _require_ok(answer: httpx.Response) -> None:
+    if answer.status_code != 200:
+        logger.warning("The auth service answered %s with %d", answer.url.path, answer.status_code)
+        raise _unavailable()
+
+
+def _malformed(answer: httpx.Response) -> TemporarilyUnavailable:
+    logger.error("The auth service's answer to %s (%d) is not understood", answer.url.path, answer.status_code)
+    return _unavailable()
+
+
+def _unavailable() -> TemporarilyUnavailable:
+    return TemporarilyUnavailable("Authentication is not available now", RETRY_AFTER)

@@ -1,0 +1,1 @@
+"""A user's clusters: list, create, read, wait for, stop, scale, adapt."""

@@ -1,0 +1,141 @@
+"""The cluster routes: HTTP in, HTTP out, nothing decided here."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from gateway_api.bodies import json_body
+from gateway_api.clusters.schemas import (
+    AdaptRequest,
+    ClusterList,
+    ClusterModel,
+    CreatedModel,
+    CreateRequest,
+    ScaledModel,
+    ScaleRequest,
+)
+from gateway_api.clusters.service import ClusterService, parse_statuses
+from gateway_api.openapi import body_of, errors
+from gateway_api.responses import json_bytes, json_response
+from gateway_api.sessions.callers import ClusterToken, CurrentUser, UserOrCluster
+
+router = APIRouter(prefix="/api/v1/clusters", tags=["clusters"])
+
+
+async def cluster_service(request: Request) -> ClusterService:
+    """The service that create_app built."""
+    service: ClusterService = request.app.state.clusters
+    return service
+
+
+Service = Annotated[ClusterService, Depends(cluster_service)]
+
+
+@router.get("/", summary="List clusters", response_model=ClusterList, responses=errors(401, 422))
+async def list_clusters(
+    user: CurrentUser,
+    service: Service,
+    status: Annotated[
+        str | None,
+        Query(description="Comma-separated states of any case. Default: `pending,running`.", examples=["running"]),
+    ] = None,
+) -> Response:
+    """The caller's own clusters, by name, in no order."""
+    return json_bytes(await service.list(user, parse_statuses(status)))
+
+
+@router.post(
+    "/",
+    summary="Create a cluster",
+    status_code=201,
+    response_model=CreatedModel,
+    responses=errors(401, 409, 413, 422),
+    openapi_extra=body_of(CreateRequest),
+)
+async def create_cluster(request: Request, user: CurrentUser, service: Service) -> Response:
+    """Answers at once, while the cluster is pending: read it with `?wait` to know when it runs."""
+    name = await service.create(user, await json_body(request, CreateRequest))
+    return json_response({"name": str(name)}, 201)
+
+
+@router.get(
+    "/{cluster}",
+    summary="Read or wait for a cluster",
+    response_model=ClusterModel,
+    responses=errors(401, 403, 404, 422),
+)
+async def get_cluster(
+    cluster: str,
+    request: Request,
+    user: CurrentUser,
+    service: Service,
+    wait: Annotated[
+        str | None,
+        Query(description="Empty or `1`: answer when the cluster no longer is pending, at the latest after 20 s."),
+    ] = None,
+) -> Response:
+    """The cluster as it is. While it runs, with the certificate and key that clients need."""
+    if not _wants_wait(wait):
+        return json_bytes(await service.read(user, cluster))
+    waiting = asyncio.ensure_future(service.wait(user, cluster))
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
+        # nobody reads the answer to a caller that has hung up
+        return json_bytes(waiting.result()) if waiting.done() else Response(status_code=204)
+    finally:
+        waiting.cancel()
+        gone.cancel()
+
+
+@router.delete("/{cluster}", summary="Stop a cluster", status_code=204, responses=errors(401, 403, 422))
+async def stop_cluster(cluster: str, caller: UserOrCluster, service: Service) -> Response:
+    """Can be repeated. Also a cluster that is unknown counts as stopped. The cluster's own token is enough."""
+    if isinstance(caller, ClusterToken):
+        await service.stop_record(caller.record)
+    else:
+        await service.stop(caller, cluster)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/{cluster}/scale",
+    summary="Set the number of workers",
+    response_model=ScaledModel,
+    responses=errors(401, 403, 404, 409, 413, 422),
+    openapi_extra=body_of(ScaleRequest),
+)
+async def scale_cluster(cluster: str, request: Request, user: CurrentUser, service: Service) -> Response:
+    """Tells the scheduler. More than the cluster's limit is capped, which `msg` says."""
+    notice = await service.scale(user, cluster, await json_body(request, ScaleRequest))
+    return json_response({"ok": notice is None, "msg": notice})
+
+
+@router.post(
+    "/{cluster}/adapt",
+    summary="Let the scheduler choose the number of workers",
+    response_model=ScaledModel,
+    responses=errors(401, 403, 404, 409, 413, 422),
+    openapi_extra=body_of(AdaptRequest),
+)
+async def adapt_cluster(cluster: str, request: Request, user: CurrentUser, service: Service) -> Response:
+    """Tells the scheduler. More than the cluster's limit is capped, which `msg` says."""
+    notice = await service.adapt(user, cluster, await json_body(request, AdaptRequest))
+    return json_response({"ok": notice is None, "msg": notice})
+
+
+def _wants_wait(text: str | None) -> bool:
+    """Absent: no; empty: yes; a number: unless it is zero; other text: no (parity R-051)."""
+    if text is None:
+        return False
+    try:
+        return text == "" or bool(int(text))
+    except ValueError:
+        return False
+
+
+async def _disconnected(request: Request) -> None:
+    """Return when the caller has hung up."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

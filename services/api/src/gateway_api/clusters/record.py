@@ -1,0 +1,155 @@
+"""A cluster as the api knows it: what its rules need, and the bytes that a client gets.
+
+The JSON of a cluster is made here, when its object changes, and never when somebody asks for it. Released
+clients pass its keys to a constructor: one key too many breaks every one of them (parity 0.1). No I/O.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from gateway_common.clock import from_rfc3339
+from gateway_common.config import stored_cluster_config
+from gateway_common.errors import InvalidConfig
+from gateway_common.model import Phase
+from gateway_common.names import SCHEDULER_STARTED_ANNOTATION, ClusterName, dashboard_path
+from gateway_common.resources import DASKCLUSTERS
+
+
+class ClusterStatus(StrEnum):
+    """A cluster's state in the words of the REST API (parity R-030)."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+
+
+#: What `GET /api/v1/clusters/` lists by default (parity R-020).
+LIVE = frozenset({ClusterStatus.PENDING, ClusterStatus.RUNNING})
+#: Nothing more happens to these.
+FINISHED = frozenset({ClusterStatus.STOPPED, ClusterStatus.FAILED})
+
+_STATUS_OF_PHASE = {phase.value: ClusterStatus[phase.name] for phase in Phase}
+
+
+class Credentials:
+    """What the cluster's Secret holds: the TLS pair for its owner, the token that its scheduler shows us."""
+
+    __slots__ = ("tail", "token", "uid")
+
+    def __init__(self, uid: str, certificate: str, private_key: str, token: str) -> None:
+        self.uid = uid
+        self.token = token
+        #: the end of the cluster's JSON
+        self.tail = b',"tls_cert":%b,"tls_key":%b}' % (orjson.dumps(certificate), orjson.dumps(private_key))
+
+
+class Record:
+    """One DaskCluster.
+
+    Attributes
+    ----------
+    body
+        The cluster's JSON (R-030), or None while it lacks the credentials that a running cluster's has.
+    entry
+        What stands before `body` in a list of clusters: the name as a JSON key.
+    config
+        `spec.config` as stored.
+    """
+
+    __slots__ = (
+        "_head",
+        "active",
+        "body",
+        "config",
+        "entry",
+        "name",
+        "replicas",
+        "scheduler_address",
+        "scheduler_started",
+        "status",
+        "uid",
+        "user",
+    )
+
+    def __init__(self, manifest: Mapping[str, Any]) -> None:
+        metadata = manifest["metadata"]
+        spec = manifest.get("spec") or {}
+        status = manifest.get("status") or {}
+        self.name = ClusterName(metadata["namespace"], metadata["name"])
+        self.uid: str = metadata["uid"]
+        self.user: str = spec.get("username", "")
+        self.active: bool = spec.get("active", True)
+        self.replicas: int = spec.get("replicas", 0)
+        self.config: Mapping[str, Any] = spec.get("config") or {}
+        self.scheduler_address: str = status.get("schedulerAddress") or ""
+        self.scheduler_started = SCHEDULER_STARTED_ANNOTATION in (metadata.get("annotations") or {})
+        self.status = classify_status(status.get("phase"), self.active)
+        self.entry = orjson.dumps(str(self.name)) + b":"
+        self._head = self._without_credentials(metadata, spec, status)
+        self.body = None if self.status is ClusterStatus.RUNNING else self.body_without_credentials
+
+    def _without_credentials(
+        self, metadata: Mapping[str, Any], spec: Mapping[str, Any], status: Mapping[str, Any]
+    ) -> bytes:
+        running = self.status is ClusterStatus.RUNNING
+        fields = {
+            "name": str(self.name),
+            "dashboard_route": f"{dashboard_path(self.name)}status" if running else None,
+            "status": self.status,
+            "start_time": _milliseconds(metadata.get("creationTimestamp")),
+            "stop_time": _milliseconds(status.get("completionTime")),
+            "options": spec.get("options") or {},
+        }
+        return orjson.dumps(fields)[:-1]
+
+    @property
+    def body_without_credentials(self) -> bytes:
+        """The cluster's JSON where it has no credentials: not yet, or not any more."""
+        return self._head + b',"tls_cert":null,"tls_key":null}'
+
+    @property
+    def max_workers(self) -> int | None:
+        """How many workers its limits leave room for; None: no limit."""
+        try:
+            return stored_cluster_config(dict(self.config)).max_workers
+        except InvalidConfig:
+            # made by hand or by another version; the one field that says it outright still counts
+            limit = self.config.get("cluster_max_workers")
+            return limit if isinstance(limit, int) else None
+
+    def complete(self, credentials: Credentials) -> bytes:
+        """Make `body` with the credentials in it."""
+        self.body = self._head + credentials.tail
+        return self.body
+
+
+def classify_status(phase: str | None, active: bool) -> ClusterStatus:
+    """What users are told. A cluster that is to stop is stopping from then on, not when the controller sees it.
+
+    A phase that is not there yet, or that only a later version knows, counts as pending.
+    """
+    status = _STATUS_OF_PHASE.get(phase or "", ClusterStatus.PENDING)
+    if not active and status in LIVE:
+        return ClusterStatus.STOPPING
+    return status
+
+
+def new_manifest(
+    name: str, labels: Mapping[str, str], user: str, options: Mapping[str, Any], config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The DaskCluster of a new cluster (parity K-002)."""
+    return {
+        "apiVersion": DASKCLUSTERS.api_version,
+        "kind": DASKCLUSTERS.kind,
+        "metadata": {"name": name, "labels": dict(labels)},
+        "spec": {"username": user, "options": dict(options), "config": dict(config)},
+    }
+
+
+def _milliseconds(time: str | None) -> int | None:
+    return None if time is None else int(from_rfc3339(time) * 1000)

@@ -1,0 +1,191 @@
+"""The DaskClusters of this installation: an informer's cache to read from, Kubernetes to write to.
+
+Knows Kubernetes and no rules. It writes metadata and `spec` only: `status` is the controller's. Of Secrets it
+reads the clusters' own, one by one, and watches none.
+"""
+
+import asyncio
+import base64
+import binascii
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway_api.clusters.record import FINISHED, Credentials, Record, new_manifest
+from gateway_api.clusters.waiters import Waiters
+from gateway_api.single_flight import SingleFlight
+from gateway_common.clock import to_rfc3339
+from gateway_common.errors import NotFound
+from gateway_common.informer import Informer, ObjectKey
+from gateway_common.kube import KubeClient
+from gateway_common.names import (
+    API_TOKEN_KEY,
+    APP_NAME,
+    CERTIFICATE_KEY,
+    CLUSTER_LABEL,
+    INSTANCE_LABEL,
+    NAME_LABEL,
+    PRIVATE_KEY_KEY,
+    SCHEDULER_STARTED_ANNOTATION,
+    ClusterName,
+    instance_selector,
+    secret_name,
+)
+from gateway_common.resources import DASKCLUSTERS, SECRETS
+
+logger = logging.getLogger(__name__)
+
+#: Secrets that are read at the same time: after a restart a list of 1,000 clusters needs 1,000 of them.
+CONCURRENT_SECRETS = 32
+
+
+class ClusterRepository:
+    """Reads and writes of DaskClusters in the backend namespaces of one instance.
+
+    Reads come from the cache. What this replica wrote is in its cache at once; `find` asks Kubernetes about a
+    cluster that is not in the cache, because another replica may have made it a moment ago.
+    """
+
+    def __init__(self, kube: KubeClient, *, instance: str, namespaces: Sequence[str]) -> None:
+        self._kube = kube
+        self._instance = instance
+        self._namespaces = frozenset(namespaces)
+        self._informer: Informer[Record] = Informer(
+            kube,
+            DASKCLUSTERS,
+            namespaces=list(namespaces),
+            label_selector=instance_selector(instance),
+            transform=self._record_of,
+            index=lambda record: record.user,
+            on_change=self._changed,
+        )
+        self._credentials: dict[ClusterName, Credentials] = {}
+        self._secret_reads: SingleFlight[ClusterName, Credentials | None] = SingleFlight()
+        self._secret_slots = asyncio.Semaphore(CONCURRENT_SECRETS)
+        self._live_reads: SingleFlight[ClusterName, Record | None] = SingleFlight()
+        self.waiters = Waiters()
+
+    async def run(self) -> None:
+        """Keep the cache up to date until cancelled."""
+        await self._informer.run()
+
+    async def wait_synced(self) -> None:
+        """Return when the cache has been filled once."""
+        await self._informer.wait_synced()
+
+    def cached(self, name: ClusterName) -> Record | None:
+        """The cluster as last seen."""
+        return self._informer.get(ObjectKey(*name))
+
+    def of_user(self, user: str) -> list[Record]:
+        """All clusters of one user as last seen, finished ones included."""
+        return self._informer.by_index(user)
+
+    async def find(self, name: ClusterName) -> Record | None:
+        """The cluster from the cache, else from Kubernetes; raises KubeError."""
+        return self.cached(name) or await self.refresh(name)
+
+    async def refresh(self, name: ClusterName) -> Record | None:
+        """The cluster as Kubernetes has it now, None where this gateway has no such cluster; raises KubeError."""
+        if name.namespace not in self._namespaces:
+            return None
+        return await self._live_reads.run(name, lambda: self._read(name))
+
+    async def create(
+        self, name: ClusterName, *, user: str, options: Mapping[str, Any], config: Mapping[str, Any]
+    ) -> Record:
+        """Make a cluster; raises KubeError."""
+        labels = {NAME_LABEL: APP_NAME, INSTANCE_LABEL: self._instance, CLUSTER_LABEL: name.name}
+        manifest = new_manifest(name.name, labels, user, options, config)
+        return self._absorb(await self._kube.create(DASKCLUSTERS, manifest, namespace=name.namespace))
+
+    async def deactivate(self, record: Record) -> None:
+        """Ask the controller to stop the cluster; does nothing where it is gone already. Raises KubeError."""
+        await self._patch(record, {"spec": {"active": False}})
+
+    async def report(self, record: Record, *, replicas: int, now: float) -> None:
+        """Store what the scheduler says: that it has started, and how many workers it wants. Raises KubeError.
+
+        Writes nothing where nothing would change.
+        """
+        patch: dict[str, Any] = {"spec": {"replicas": replicas}}
+        if not record.scheduler_started:
+            patch["metadata"] = {"annotations": {SCHEDULER_STARTED_ANNOTATION: to_rfc3339(now)}}
+        elif record.replicas == replicas:
+            # Another replica may have written a different number that has not reached this cache: schedulers
+            # report a number once, so a report that is wrongly passed over would be lost for an hour.
+            latest = await self.refresh(record.name)
+            if latest is None or latest.replicas == replicas:
+                return
+        await self._patch(record, patch)
+
+    async def credentials(self, record: Record) -> Credentials | None:
+        """What the cluster's Secret holds, None while there is no such Secret; raises KubeError."""
+        known = self._credentials.get(record.name)
+        if known is not None and known.uid == record.uid:
+            return known
+        return await self._secret_reads.run(record.name, lambda: self._read_secret(record))
+
+    async def body(self, record: Record) -> bytes:
+        """The cluster's JSON, with the credentials of a running one; raises KubeError."""
+        if record.body is not None:
+            return record.body
+        credentials = await self.credentials(record)
+        if credentials is None:
+            # the Secret goes before the phase changes: the cluster is on its way out
+            return record.body_without_credentials
+        return record.complete(credentials)
+
+    def _record_of(self, manifest: Mapping[str, Any]) -> Record:
+        record = Record(manifest)
+        credentials = self._credentials.get(record.name)
+        if record.body is None and credentials is not None and credentials.uid == record.uid:
+            record.complete(credentials)
+        return record
+
+    def _changed(self, key: ObjectKey, record: Record | None) -> None:
+        name = ClusterName(*key)
+        if record is None or record.status in FINISHED:
+            self._credentials.pop(name, None)
+        self.waiters.notify(name)
+
+    def _absorb(self, manifest: dict[str, Any]) -> Record:
+        self._informer.absorb(manifest)
+        record = self._record_of(manifest)
+        return self.cached(record.name) or record
+
+    async def _read(self, name: ClusterName) -> Record | None:
+        try:
+            manifest = await self._kube.get(DASKCLUSTERS, name.name, namespace=name.namespace)
+        except NotFound:
+            return None
+        if (manifest["metadata"].get("labels") or {}).get(INSTANCE_LABEL) != self._instance:
+            return None
+        return self._absorb(manifest)
+
+    async def _patch(self, record: Record, patch: dict[str, Any]) -> None:
+        namespace, name = record.name
+        try:
+            self._absorb(await self._kube.patch(DASKCLUSTERS, name, patch, namespace=namespace))
+        except NotFound:
+            logger.info("Cluster %s went away before it could be changed", record.name)
+
+    async def _read_secret(self, record: Record) -> Credentials | None:
+        namespace, name = record.name
+        try:
+            async with self._secret_slots:
+                secret = await self._kube.get(SECRETS, secret_name(name), namespace=namespace)
+            data = secret.get("data") or {}
+            certificate, private_key, token = (
+                base64.b64decode(data[key], validate=True).decode()
+                for key in (CERTIFICATE_KEY, PRIVATE_KEY_KEY, API_TOKEN_KEY)
+            )
+        except NotFound:
+            return None
+        except (KeyError, binascii.Error, UnicodeDecodeError):
+            logger.warning("The Secret %s of cluster %s is not readable", secret_name(name), record.name)
+            return None
+        credentials = Credentials(record.uid, certificate, private_key, token)
+        if record.status not in FINISHED:
+            self._credentials[record.name] = credentials
+        return credentials

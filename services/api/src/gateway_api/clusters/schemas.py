@@ -1,0 +1,91 @@
+"""What the cluster routes take and answer, as documented and as checked. Released clients rely on every key."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic.config import JsonDict
+
+from gateway_api.clusters.record import ClusterStatus
+
+#: What a DaskCluster can hold in `spec.replicas`.
+MOST_WORKERS = 1_000_000
+
+EXAMPLE_NAME = "dask.2b5d4f7e8c1a4b6f9d3e5a7c9b1d3f5e"
+EXAMPLE_CLUSTER: JsonDict = {
+    "name": EXAMPLE_NAME,
+    "dashboard_route": f"/clusters/{EXAMPLE_NAME}/status",
+    "status": "RUNNING",
+    "start_time": 1763892000000,
+    "stop_time": None,
+    "options": {"worker_cores": 2},
+    "tls_cert": "-----BEGIN CERTIFICATE-----...",
+    "tls_key": "-----BEGIN PRIVATE KEY-----...",
+}
+
+
+class ClusterModel(BaseModel):
+    """A cluster."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLE_CLUSTER})
+
+    name: str = Field(description="`<namespace>.<name>`.")
+    dashboard_route: str | None = Field(description="Path of the dashboard below the gateway; null unless running.")
+    status: ClusterStatus
+    start_time: int = Field(description="When it was created, in milliseconds since the epoch.")
+    stop_time: int | None = Field(description="When it stopped or failed, in milliseconds since the epoch.")
+    options: dict[str, Any] = Field(description="The chosen options, defaults included.")
+    tls_cert: str | None = Field(description="PEM certificate of scheduler and clients; null unless running.")
+    tls_key: str | None = Field(description="PEM private key that belongs to it; null unless running.")
+
+
+class ClusterList(RootModel[dict[str, ClusterModel]]):
+    """Clusters by name."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {EXAMPLE_NAME: EXAMPLE_CLUSTER}})
+
+
+class CreateRequest(BaseModel):
+    """A request for a new cluster."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"cluster_options": {"worker_cores": 2}}})
+
+    cluster_options: dict[str, Any] | None = Field(
+        default=None, description="Values for the options of `GET /api/v1/options`; what is left out gets its default."
+    )
+
+
+class CreatedModel(BaseModel):
+    """The new cluster's name. The cluster itself is still pending."""
+
+    name: str = Field(examples=[EXAMPLE_NAME])
+
+
+class ScaleRequest(BaseModel):
+    """How many workers the cluster is to have. Ends adaptive scaling."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"count": 4}})
+
+    count: int = Field(le=MOST_WORKERS, description="Not negative. What exceeds the cluster's limit is capped.")
+
+
+class AdaptRequest(BaseModel):
+    """Between how many workers the scheduler may choose by itself."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"minimum": 0, "maximum": 10, "active": True}})
+
+    minimum: int | None = Field(default=None, ge=0, le=MOST_WORKERS, description="Default: none.")
+    maximum: int | None = Field(default=None, ge=0, le=MOST_WORKERS, description="Default: the cluster's limit.")
+    active: bool = Field(default=True, description="False ends adaptive scaling.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "AdaptRequest":
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum ({self.minimum}) must not exceed maximum ({self.maximum})")
+        return self
+
+
+class ScaledModel(BaseModel):
+    """Whether the request was taken as it is."""
+
+    ok: bool = Field(description="False: taken, but capped.")
+    msg: str | None = Field(description="What was done instead.", examples=[None])

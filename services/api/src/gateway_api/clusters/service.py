@@ -1,0 +1,195 @@
+"""The rules for clusters: who may see and change which, what is asked of whom, within which limits.
+
+Knows no HTTP and no Kubernetes.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from uuid import uuid4
+
+from gateway_api.clusters.record import LIVE, ClusterStatus, Record
+from gateway_api.clusters.repository import ClusterRepository
+from gateway_api.clusters.schemas import AdaptRequest, CreateRequest, ScaleRequest
+from gateway_api.errors import (
+    ClusterNotFound,
+    ClusterNotRunning,
+    InvalidRequest,
+    PermissionDenied,
+    SchedulerUnreachable,
+)
+from gateway_api.options.service import OptionsService
+from gateway_api.scheduler_client import SchedulerClient
+from gateway_common.errors import InvalidClusterName
+from gateway_common.names import ClusterName, parse_cluster_name, service_name
+from gateway_common.principal import Principal
+
+#: Seconds that a request may wait for a cluster (parity R-052). Proxies cut what takes much longer.
+LONGEST_WAIT = 20.0
+
+
+class ClusterService:
+    """What a user can do with clusters."""
+
+    def __init__(
+        self,
+        repository: ClusterRepository,
+        options: OptionsService,
+        schedulers: SchedulerClient,
+        *,
+        longest_wait: float = LONGEST_WAIT,
+        new_name: Callable[[], str] = lambda: uuid4().hex,
+    ) -> None:
+        self._repository = repository
+        self._options = options
+        self._schedulers = schedulers
+        self._longest_wait = longest_wait
+        self._new_name = new_name
+
+    async def list(self, principal: Principal, statuses: Collection[ClusterStatus]) -> bytes:
+        """The user's clusters in these states: a JSON object, clusters by name."""
+        records = [record for record in self._repository.of_user(principal.name) if record.status in statuses]
+        unfinished = [record for record in records if record.body is None]
+        bodies = await asyncio.gather(*map(self._repository.body, unfinished))
+        late = {record.name: body for record, body in zip(unfinished, bodies, strict=True)}
+        entries = [record.entry + (record.body or late[record.name]) for record in records]
+        return b"{" + b",".join(entries) + b"}"
+
+    async def create(self, principal: Principal, request: CreateRequest) -> ClusterName:
+        """Make a cluster and return its name; it starts from then on.
+
+        Raises InvalidRequest and InvalidConfig where the options do not give a possible cluster.
+        """
+        chosen = await self._options.resolve(principal, request.cluster_options or {})
+        name = ClusterName(chosen.namespace, self._new_name())
+        record = await self._repository.create(name, user=principal.name, options=chosen.options, config=chosen.config)
+        return record.name
+
+    async def read(self, principal: Principal, name: str) -> bytes:
+        """One cluster as JSON; raises ClusterNotFound and PermissionDenied."""
+        return await self._repository.body(await self._owned(principal, name, "view"))
+
+    async def wait(self, principal: Principal, name: str) -> bytes:
+        """One cluster as JSON as soon as it has started or ended, or as it is when the longest wait is over.
+
+        Only a cluster that exists and may be seen is waited for.
+        """
+        record = await self._owned(principal, name, "view")
+        if record.status is ClusterStatus.PENDING:
+            await self._until_started(record.name)
+        return await self.read(principal, name)
+
+    async def stop(self, principal: Principal, name: str) -> None:
+        """Stop a cluster; raises PermissionDenied. One that is gone, or never was, is stopped already."""
+        try:
+            record = await self._owned(principal, name, "stop")
+        except ClusterNotFound:
+            return
+        await self.stop_record(record)
+
+    async def stop_record(self, record: Record) -> None:
+        """Stop a cluster that the caller has shown to be theirs."""
+        if record.status in LIVE:
+            await self._repository.deactivate(record)
+
+    async def scale(self, principal: Principal, name: str, request: ScaleRequest) -> str | None:
+        """Ask the scheduler for a number of workers; returns what was done instead where that is too many."""
+        count, notice = request.count, None
+        record = await self._owned(principal, name, "scale")
+        if count < 0:
+            raise InvalidRequest(f"Scale expects a non-negative integer, got {count}")
+        record = await self._running(record)
+        limit = record.max_workers
+        if limit is not None and count > limit:
+            notice = (
+                f"Scale request of {count} workers would exceed resource limit of {limit} workers. "
+                f"Scaling to {limit} instead."
+            )
+            count = limit
+        await self._tell_scheduler(record, {"op": "scale", "count": count})
+        return notice
+
+    async def adapt(self, principal: Principal, name: str, request: AdaptRequest) -> str | None:
+        """Let the scheduler choose the number of workers; returns what was done instead where limits are too wide."""
+        record = await self._running(await self._owned(principal, name, "adapt"))
+        minimum, maximum, notice = cap_range(request.minimum, request.maximum, record.max_workers)
+        message = {"op": "adapt", "minimum": minimum, "maximum": maximum, "active": request.active}
+        await self._tell_scheduler(record, message)
+        return notice
+
+    async def _owned(self, principal: Principal, text: str, action: str) -> Record:
+        try:
+            name = parse_cluster_name(text)
+        except InvalidClusterName as error:
+            # no cluster can have this name, and Kubernetes is not asked about it
+            raise ClusterNotFound(text[:100]) from error
+        record = await self._repository.find(name)
+        if record is None:
+            raise ClusterNotFound(text)
+        if record.user != principal.name:
+            raise PermissionDenied(f"User {principal.name} lacks permissions to {action} cluster {text}")
+        return record
+
+    async def _running(self, record: Record) -> Record:
+        """The record if it is running, by a second look if need be: another replica may have seen more."""
+        if record.status is not ClusterStatus.RUNNING:
+            latest = await self._repository.refresh(record.name)
+            if latest is None:
+                raise ClusterNotFound(str(record.name))
+            record = latest
+        if record.status is not ClusterStatus.RUNNING:
+            raise ClusterNotRunning(str(record.name))
+        return record
+
+    async def _tell_scheduler(self, record: Record, message: Mapping[str, object]) -> None:
+        """Deliver a message; raises SchedulerUnreachable, and never touches the cluster for it (parity E-07)."""
+        credentials = await self._repository.credentials(record)
+        host = record.scheduler_address or f"{service_name(record.name.name)}.{record.name.namespace}"
+        if credentials is not None and await self._schedulers.send(host, credentials.token, message):
+            return
+        latest = await self._repository.refresh(record.name)
+        if latest is None or latest.status is not ClusterStatus.RUNNING:
+            raise ClusterNotRunning(str(record.name))
+        raise SchedulerUnreachable(
+            f"The scheduler of cluster {record.name} did not answer. The cluster still runs: try again in a moment."
+        )
+
+    async def _until_started(self, name: ClusterName) -> None:
+        waiters = self._repository.waiters
+        try:
+            async with asyncio.timeout(self._longest_wait):
+                while not waiters.closed:
+                    record = self._repository.cached(name)
+                    if record is None or record.status is not ClusterStatus.PENDING:
+                        return
+                    await waiters.next_change(name)
+        except TimeoutError:
+            return
+
+
+def cap_range(minimum: int | None, maximum: int | None, limit: int | None) -> tuple[int | None, int | None, str | None]:
+    """The bounds of adaptive scaling within a limit, and what to tell the user where that changes them (R-080)."""
+    if limit is None:
+        return minimum, maximum, None
+    asked_minimum = 0 if minimum is None else minimum
+    asked_maximum = limit if maximum is None else maximum
+    if asked_minimum <= limit and asked_maximum <= limit:
+        return asked_minimum, asked_maximum, None
+    minimum, maximum = min(asked_minimum, limit), min(asked_maximum, limit)
+    notice = (
+        f"Adapt with `maximum={asked_maximum}, minimum={asked_minimum}` workers would exceed resource limit of "
+        f"{limit} workers. Using `maximum={maximum}, minimum={minimum}` instead."
+    )
+    return minimum, maximum, notice
+
+
+def parse_statuses(text: str | None) -> frozenset[ClusterStatus]:
+    """The states in a comma-separated list of any case (parity R-021); raises InvalidRequest."""
+    if text is None:
+        return LIVE
+    statuses = set()
+    for word in text.split(","):
+        try:
+            statuses.add(ClusterStatus(word.upper()))
+        except ValueError as error:
+            raise InvalidRequest(f"{word!r} is not a valid ClusterStatus") from error
+    return frozenset(statuses)

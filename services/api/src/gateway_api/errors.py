@@ -1,0 +1,67 @@
+"""What the rules of this service may answer instead of a result.
+
+    GatewayError
+    └── RequestRefused                the request can't be carried out; the text is for the caller
+        ├── InvalidRequest            the body, a parameter or an option is wrong
+        │   └── BodyTooLarge
+        ├── AuthenticationRequired    .challenges: what would be accepted
+        ├── PermissionDenied          known, but not allowed
+        ├── ClusterNotFound
+        ├── ClusterNotRunning         there, but not in a state for this
+        ├── SchedulerUnreachable      the cluster's scheduler did not answer; the cluster is left alone
+        └── TemporarilyUnavailable    .retry_after in seconds: a part of the gateway does not answer
+
+What each means over HTTP is in http_errors.py alone.
+"""
+
+from gateway_common.errors import GatewayError
+
+
+class RequestRefused(GatewayError):
+    """A request that can't be carried out. The text is for the caller."""
+
+
+class InvalidRequest(RequestRefused):
+    """The request itself is wrong; the text names the field and what was expected."""
+
+
+class BodyTooLarge(InvalidRequest):
+    """The body is longer than this service reads."""
+
+
+class AuthenticationRequired(RequestRefused):
+    """Nobody has said who is calling, or not credibly. `challenges` are `WWW-Authenticate` values."""
+
+    def __init__(self, challenges: tuple[str, ...]) -> None:
+        super().__init__("Authentication required")
+        self.challenges = challenges
+
+
+class PermissionDenied(RequestRefused):
+    """The caller is known and may not do this."""
+
+
+class ClusterNotFound(RequestRefused):
+    """There is no such cluster."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Cluster {name} not found")
+
+
+class ClusterNotRunning(RequestRefused):
+    """The cluster is there, but it is not running."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"cluster {name} is not running")
+
+
+class SchedulerUnreachable(RequestRefused):
+    """The scheduler did not take the message."""
+
+
+class TemporarilyUnavailable(RequestRefused):
+    """A part of the gateway does not answer now; `retry_after` is in seconds."""
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

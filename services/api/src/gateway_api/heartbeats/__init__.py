@@ -1,0 +1,1 @@
+"""What a scheduler reports about its cluster: how many workers it wants."""

@@ -1,0 +1,59 @@
+"""The `dask-gateway-api` command: settings from the environment, then serve until SIGTERM."""
+
+import socket
+import sys
+
+import uvicorn
+
+from gateway_api.app import create_app
+from gateway_api.clusters.waiters import Waiters
+from gateway_api.options.source import InvalidOptionsSource
+from gateway_api.settings import ApiSettings
+from gateway_common.errors import InvalidConfig
+from gateway_common.logs import configure_logging
+from gateway_common.settings import read_settings
+
+
+class Server(uvicorn.Server):
+    """Sends the requests that wait for a cluster home first when it is told to stop.
+
+    They may have 20 seconds before them, more than open requests are given; their callers ask again.
+    """
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop serving gracefully (parity R-101)."""
+        waiters: Waiters = self.config.app.state.waiters  # type: ignore[union-attr]  # the app that main made
+        waiters.close()
+        await super().shutdown(sockets)
+
+
+def main() -> None:
+    """Serve. Exits with one clear line where the settings are wrong."""
+    try:
+        settings = read_settings(ApiSettings)
+        configure_logging(settings.log)
+        app = create_app(settings)
+    except (InvalidConfig, InvalidOptionsSource) as error:
+        sys.exit(f"dask-gateway-api: {error}")
+    config = uvicorn.Config(
+        app,
+        host=settings.api.host,
+        port=settings.api.port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        # longer than the proxy keeps an idle connection (Traefik: 90), or it sends a request into one being closed
+        timeout_keep_alive=120,
+        timeout_graceful_shutdown=settings.api.shutdown_timeout,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    server = Server(config)
+    server.run()
+    if not server.started:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

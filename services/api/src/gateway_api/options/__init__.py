@@ -1,0 +1,1 @@
+"""What a user may choose for a cluster, and the configuration that follows from it."""

@@ -1,0 +1,1 @@
+"""Who is calling: the parameter types by which an endpoint says who may use it."""

@@ -1,0 +1,89 @@
+"""Who may call an endpoint, as the type of its parameter.
+
+    user: CurrentUser           an authenticated user
+    token: TokenOfCluster       the scheduler of the cluster that the path names
+    caller: UserOrCluster       either
+
+An endpoint that takes none of them is open to everybody.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from gateway_api.clusters.record import Record
+from gateway_api.clusters.tokens import ClusterTokens
+from gateway_api.envelope import add_response_header
+from gateway_api.errors import AuthenticationRequired
+from gateway_api.sessions.cookie import session_token, set_cookie
+from gateway_api.sessions.service import Login, SessionService, UserRequest
+from gateway_common.principal import Principal
+
+TOKEN_SCHEME = "token"  # noqa: S105  # the name of the authentication scheme
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterToken:
+    """Proof that the caller is the scheduler of this cluster."""
+
+    record: Record
+
+
+async def current_user(request: Request) -> Principal:
+    """The user of a request; raises AuthenticationRequired and TemporarilyUnavailable."""
+    sessions: SessionService = request.app.state.sessions
+    token = session_token(request.headers.get("cookie"))
+    if token is not None and (known := sessions.known(token)) is not None:
+        return known
+    identity = await sessions.identify(_user_request(request), token)
+    if isinstance(identity, Principal):
+        return identity
+    _start_session(request, identity)
+    return identity.principal
+
+
+async def token_of_cluster(cluster: str, request: Request) -> ClusterToken:
+    """The scheduler of the cluster in the path; raises AuthenticationRequired."""
+    proof = await _cluster_token(cluster, request)
+    if proof is None:
+        raise AuthenticationRequired((TOKEN_SCHEME,))
+    return proof
+
+
+async def user_or_cluster(cluster: str, request: Request) -> Principal | ClusterToken:
+    """The scheduler of the cluster in the path, else a user: whoever shows a wrong token is asked who they are."""
+    return await _cluster_token(cluster, request) or await current_user(request)
+
+
+CurrentUser = Annotated[Principal, Depends(current_user)]
+TokenOfCluster = Annotated[ClusterToken, Depends(token_of_cluster)]
+UserOrCluster = Annotated[Principal | ClusterToken, Depends(user_or_cluster)]
+
+
+async def _cluster_token(cluster: str, request: Request) -> ClusterToken | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != TOKEN_SCHEME or not token:
+        return None
+    tokens: ClusterTokens = request.app.state.cluster_tokens
+    record = await tokens.owner(cluster, token.strip())
+    return None if record is None else ClusterToken(record)
+
+
+def _user_request(request: Request) -> UserRequest:
+    client = request.client.host if request.client else ""
+    return UserRequest(request.method, request.url.path, dict(request.headers), client)
+
+
+def _start_session(request: Request, login: Login) -> None:
+    for name, value in login.headers.items():
+        add_response_header(request.scope, name, value)
+    # the first proxy's word counts: it saw the connection from outside
+    outside = request.headers.get("x-forwarded-proto", request.url.scheme).partition(",")[0].strip()
+    cookie = set_cookie(
+        login.token,
+        max_age=login.expires_at - request.app.state.clock(),
+        path=request.app.state.prefix,
+        secure=outside == "https",
+    )
+    add_response_header(request.scope, "set-cookie", cookie)

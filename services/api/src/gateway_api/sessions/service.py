@@ -1,0 +1,124 @@
+"""Who a request's user is: by the session cookie, else by credentials that the auth service checks.
+
+Knows the rules for sessions; what credentials mean is the auth service's business alone.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway_api.auth_client import AuthClient, Authenticated
+from gateway_api.errors import AuthenticationRequired, TemporarilyUnavailable
+from gateway_api.sessions.tokens import SessionTokens
+from gateway_api.single_flight import SingleFlight
+from gateway_common.clock import Clock
+from gateway_common.principal import Principal
+
+#: Answers about credentials that are remembered, about 2 kB each.
+CACHED_CREDENTIALS = 10_000
+#: Seconds that a request without credentials is answered from memory. They change when auth is configured anew.
+CHALLENGES_LIFETIME = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class UserRequest:
+    """What there is to know about a request's sender. Header names are in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A user who has just shown credentials, and the session that spares them doing so again."""
+
+    principal: Principal
+    token: str
+    #: seconds since the epoch
+    expires_at: float
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reusable:
+    login: Login
+    until: float
+
+
+class SessionService:
+    """Identifies users."""
+
+    def __init__(self, auth: AuthClient, tokens: SessionTokens, clock: Clock) -> None:
+        self._auth = auth
+        self._tokens = tokens
+        self._clock = clock
+        self._reusable: dict[bytes, _Reusable] = {}
+        self._logins: SingleFlight[bytes, Login] = SingleFlight()
+        self._challenges: tuple[str, ...] = ()
+        self._challenges_until = float("-inf")
+
+    def known(self, token: str) -> Principal | None:
+        """The user of a session that was seen before, without waiting for anything."""
+        return self._tokens.known(token)
+
+    async def identify(self, request: UserRequest, token: str | None) -> Principal | Login:
+        """The user, by the session token if there is one, else by the Authorization header.
+
+        Raises AuthenticationRequired; TemporarilyUnavailable where only auth could say and does not answer.
+        """
+        if token is not None and token.isascii():
+            principal = await self._tokens.verify(token)
+            if principal is not None:
+                return principal
+        authorization = request.headers.get("authorization")
+        # what no authentication scheme produces (RFC 9110, 11.4) need not be sent to auth
+        if not authorization or not authorization.isascii():
+            raise AuthenticationRequired(await self._current_challenges())
+        return await self._login(request, authorization)
+
+    async def _login(self, request: UserRequest, authorization: str) -> Login:
+        key = hashlib.sha256(authorization.encode()).digest()
+        reusable = self._reusable.get(key)
+        if reusable is not None and self._clock() < reusable.until:
+            return reusable.login
+        own: list[Login] = []
+
+        async def ask() -> Login:
+            own.append(await self._ask(key, request))
+            return own[0]
+
+        login = await self._logins.run(key, ask)
+        if not own and key not in self._reusable:
+            # somebody else showed the same credentials a moment ago, and they were good for one request only
+            return await self._ask(key, request)
+        return login
+
+    async def _ask(self, key: bytes, request: UserRequest) -> Login:
+        self._reusable.pop(key, None)
+        answer = await self._auth.authenticate(request.method, request.path, request.headers, request.client)
+        now = self._clock()
+        login = Login(answer.principal, answer.token, now + answer.expires_in, answer.headers)
+        self._remember(key, login, answer, now)
+        return login
+
+    def _remember(self, key: bytes, login: Login, answer: Authenticated, now: float) -> None:
+        if answer.reusable_for <= 0:
+            return
+        if len(self._reusable) >= CACHED_CREDENTIALS:
+            del self._reusable[next(iter(self._reusable))]
+        self._reusable[key] = _Reusable(login, min(now + answer.reusable_for, login.expires_at))
+
+    async def _current_challenges(self) -> tuple[str, ...]:
+        now = self._clock()
+        if now >= self._challenges_until:
+            try:
+                self._challenges = await self._auth.challenges()
+            except TemporarilyUnavailable:
+                # whoever has no credentials can be told so from memory
+                if not self._challenges:
+                    raise
+            else:
+                self._challenges_until = now + CHALLENGES_LIFETIME
+        return self._challenges
