@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
+import httpx
 import orjson
 
 from gateway_common.errors import KubeUnavailable
-from gateway_common.kube_errors import error_from_status
+from gateway_common.kube_errors import error_from_status, error_from_transport
 
 
 class WatchEvent(NamedTuple):
@@ -26,13 +27,17 @@ def parse_json(content: bytes) -> Any:
 async def parse_events(chunks: AsyncIterator[bytes]) -> AsyncIterator[WatchEvent]:
     """The events of a watch, one a line; a last line without its end was cut off and is dropped.
 
-    From the raw stream: decoding it to lines of text first costs as much as parsing it.
+    From the raw stream: decoding it to lines of text first costs as much as parsing it. Raises a KubeError when the
+    connection breaks.
     """
     rest = b""
-    async for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            event = parse_json(line)
-            if event["type"] == "ERROR":
-                raise error_from_status(event["object"])
-            yield WatchEvent(event["type"], event["object"])
+    try:
+        async for chunk in chunks:
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                event = parse_json(line)
+                if event["type"] == "ERROR":
+                    raise error_from_status(event["object"])
+                yield WatchEvent(event["type"], event["object"])
+    except httpx.HTTPError as error:
+        raise error_from_transport(error) from error
