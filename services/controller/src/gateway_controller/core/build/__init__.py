@@ -1,0 +1,5 @@
+"""The manifests of a cluster's objects, one kind a file.
+
+Each function takes views and values and returns a manifest without ownerReferences: an owner's uid may not be known
+before the owner has been created.
+"""

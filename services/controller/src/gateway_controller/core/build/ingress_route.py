@@ -1,0 +1,30 @@
+"""The IngressRoute to a cluster's web pages (K-017)."""
+
+from typing import Any
+
+from gateway_common.names import DASHBOARD_PORT, SCHEDULER_COMPONENT, dashboard_path, service_name
+from gateway_common.resources import INGRESSROUTES
+from gateway_controller.core.build.metadata import Manifest, build_metadata
+from gateway_controller.core.installation import Installation
+from gateway_controller.core.observed import Cluster
+
+
+def build_ingress_route(installation: Installation, cluster: Cluster) -> Manifest:
+    name = service_name(cluster.name)
+    path = installation.proxy_prefix + dashboard_path(cluster.full_name)
+    route: dict[str, Any] = {
+        "kind": "Rule",
+        "match": f"PathPrefix(`{path}`)",
+        "services": [{"name": name, "namespace": cluster.namespace, "port": DASHBOARD_PORT}],
+    }
+    if installation.proxy_web_middlewares:
+        route["middlewares"] = [
+            {"name": middleware.name, **({"namespace": middleware.namespace} if middleware.namespace else {})}
+            for middleware in installation.proxy_web_middlewares
+        ]
+    return {
+        "apiVersion": INGRESSROUTES.api_version,
+        "kind": INGRESSROUTES.kind,
+        "metadata": build_metadata(installation, cluster, name, SCHEDULER_COMPONENT),
+        "spec": {"entryPoints": [installation.proxy_web_entrypoint], "routes": [route]},
+    }

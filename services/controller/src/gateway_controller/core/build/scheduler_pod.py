@@ -1,0 +1,83 @@
+"""The scheduler's Pod (K-011, S-030)."""
+
+from gateway_common.config import ClusterConfig
+from gateway_common.names import (
+    DASHBOARD_PORT,
+    SCHEDULER_API_PORT,
+    SCHEDULER_COMPONENT,
+    SCHEDULER_PORT,
+    scheduler_pod_name,
+)
+from gateway_controller.core.build.metadata import Manifest, build_metadata
+from gateway_controller.core.build.pod import build_container, build_pod, reserved_environment, resource_amounts
+from gateway_controller.core.installation import Installation
+from gateway_controller.core.observed import Cluster
+
+
+def build_scheduler_pod(installation: Installation, cluster: Cluster, config: ClusterConfig) -> Manifest:
+    limit_cores = config.scheduler_cores_limit or config.scheduler_cores
+    limit_memory = config.scheduler_memory_limit or config.scheduler_memory
+    container = build_container(
+        config,
+        name=SCHEDULER_COMPONENT,
+        args=_scheduler_args(config),
+        environment=config.environment,
+        reserved=reserved_environment(installation, cluster),
+        requests=resource_amounts(config.scheduler_cores, config.scheduler_memory),
+        limits=resource_amounts(limit_cores, limit_memory),
+        more={
+            "ports": [
+                {"name": "scheduler", "containerPort": SCHEDULER_PORT},
+                {"name": "dashboard", "containerPort": DASHBOARD_PORT},
+                {"name": "api", "containerPort": SCHEDULER_API_PORT},
+            ],
+            # The period is what a user waits on average once the scheduler serves, twice over.
+            "readinessProbe": {
+                "httpGet": {"path": "/api/health", "port": SCHEDULER_API_PORT},
+                "periodSeconds": 1,
+                "failureThreshold": 3,
+            },
+        },
+        extra=config.scheduler_extra_container_config,
+    )
+    metadata = build_metadata(
+        installation,
+        cluster,
+        scheduler_pod_name(cluster.name),
+        SCHEDULER_COMPONENT,
+        config.scheduler_extra_pod_labels,
+        config.scheduler_extra_pod_annotations,
+    )
+    return build_pod(
+        cluster,
+        config,
+        metadata=metadata,
+        container=container,
+        restart_policy="Never",
+        extra=config.scheduler_extra_pod_config,
+    )
+
+
+def _scheduler_args(config: ClusterConfig) -> list[str]:
+    return [
+        *config.scheduler_cmd,
+        "--protocol",
+        "tls",
+        "--host",
+        "",
+        "--port",
+        str(SCHEDULER_PORT),
+        "--dashboard-address",
+        f":{DASHBOARD_PORT}",
+        "--dg-api-address",
+        f":{SCHEDULER_API_PORT}",
+        "--preload",
+        "dask_gateway.scheduler_preload",
+        # A heartbeat on change only (S-010): the pod's status says that the scheduler lives.
+        "--dg-heartbeat-period",
+        "0",
+        "--dg-adaptive-period",
+        str(config.adaptive_period),
+        "--dg-idle-timeout",
+        str(config.idle_timeout),
+    ]

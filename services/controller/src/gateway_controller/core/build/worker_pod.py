@@ -1,0 +1,74 @@
+"""The workers' Pods (K-012, S-031)."""
+
+from collections.abc import Iterable
+
+from gateway_common.config import ClusterConfig
+from gateway_common.names import DASHBOARD_PORT, SCHEDULER_PORT, WORKER_COMPONENT, service_name, worker_pod_name
+from gateway_controller.core.build.metadata import Manifest, build_metadata
+from gateway_controller.core.build.pod import build_container, build_pod, reserved_environment, resource_amounts
+from gateway_controller.core.installation import Installation
+from gateway_controller.core.observed import Cluster
+
+_WORKER_NAME = "DASK_GATEWAY_WORKER_NAME"
+#: A nanny that forks its worker has not imported everything twice. An environment of the user's may say otherwise.
+_DEFAULT_ENVIRONMENT = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "fork"}
+
+
+def build_worker_pods(
+    installation: Installation, cluster: Cluster, config: ClusterConfig, slots: Iterable[int]
+) -> list[Manifest]:
+    """One Pod a slot; they differ in nothing but their name."""
+    template = _build_template(installation, cluster, config)
+    return [
+        {**template, "metadata": {**template["metadata"], "name": worker_pod_name(cluster.name, slot)}}
+        for slot in slots
+    ]
+
+
+def _build_template(installation: Installation, cluster: Cluster, config: ClusterConfig) -> Manifest:
+    limit_cores = config.worker_cores_limit or config.worker_cores
+    limit_memory = config.worker_memory_limit or config.worker_memory
+    pod_name = {"name": _WORKER_NAME, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    container = build_container(
+        config,
+        name=WORKER_COMPONENT,
+        args=_worker_args(cluster, config, limit_memory),
+        environment={**_DEFAULT_ENVIRONMENT, **config.environment},
+        reserved=[*reserved_environment(installation, cluster), pod_name],
+        requests=resource_amounts(config.worker_cores, config.worker_memory),
+        limits=resource_amounts(limit_cores, limit_memory),
+        more={},
+        extra=config.worker_extra_container_config,
+    )
+    metadata = build_metadata(
+        installation,
+        cluster,
+        worker_pod_name(cluster.name, 0),
+        WORKER_COMPONENT,
+        config.worker_extra_pod_labels,
+        config.worker_extra_pod_annotations,
+    )
+    return build_pod(
+        cluster,
+        config,
+        metadata=metadata,
+        container=container,
+        restart_policy="OnFailure",
+        extra=config.worker_extra_pod_config,
+    )
+
+
+def _worker_args(cluster: Cluster, config: ClusterConfig, memory_limit: int) -> list[str]:
+    return [
+        *config.worker_cmd,
+        f"tls://{service_name(cluster.name)}.{cluster.namespace}:{SCHEDULER_PORT}",
+        "--dashboard-address",
+        f":{DASHBOARD_PORT}",
+        "--name",
+        # Kubernetes puts the value in: the one shell-like thing that it does to arguments.
+        f"$({_WORKER_NAME})",
+        "--nthreads",
+        str(config.worker_threads or max(int(config.worker_cores), 1)),
+        "--memory-limit",
+        str(memory_limit),
+    ]

@@ -1,0 +1,27 @@
+"""What every manifest has to know about the installation that makes it."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class MiddlewareRef:
+    """A Traefik Middleware by name; an empty namespace is that of the route."""
+
+    name: str
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """One installation of the gateway: its name, where its api is, and how its Traefik is set up."""
+
+    instance: str
+    #: Where schedulers reach the api, with `/api` at the end.
+    api_url: str
+    common_labels: dict[str, str] = field(default_factory=dict)
+    common_annotations: dict[str, str] = field(default_factory=dict)
+    #: Path below which the proxy serves the gateway, without a slash at the end; empty for the root.
+    proxy_prefix: str = ""
+    proxy_web_entrypoint: str = "web"
+    proxy_tcp_entrypoint: str = "tcp"
+    proxy_web_middlewares: tuple[MiddlewareRef, ...] = ()

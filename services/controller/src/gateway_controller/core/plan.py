@@ -1,0 +1,161 @@
+"""What to do about a cluster: a value that says everything and does nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from itertools import islice
+from typing import Any
+
+from gateway_common.config import ClusterConfig
+from gateway_common.errors import InvalidConfig
+from gateway_common.model import DaskClusterStatus, Phase
+from gateway_common.names import secret_name
+from gateway_common.resources import INGRESSROUTES, INGRESSROUTETCPS, PODS, SECRETS, SERVICES, Resource
+from gateway_controller.core.build.ingress_route import build_ingress_route
+from gateway_controller.core.build.ingress_route_tcp import build_ingress_route_tcp
+from gateway_controller.core.build.metadata import label_selector
+from gateway_controller.core.build.scheduler_pod import build_scheduler_pod
+from gateway_controller.core.build.service import build_service
+from gateway_controller.core.build.worker_pod import build_worker_pods
+from gateway_controller.core.installation import Installation
+from gateway_controller.core.observed import Observed, parse_config
+from gateway_controller.core.rules import Verdict, judge
+from gateway_controller.core.scaling import batches, scale_workers
+from gateway_controller.core.status import Reason, has_children, with_children, with_completion, with_phase
+
+
+class Owner(Enum):
+    """What an object is deleted with. A lost scheduler takes all but its Secret along."""
+
+    CLUSTER = "cluster"
+    SCHEDULER = "scheduler"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateCredentials:
+    """Make a key pair and a token, and the Secret of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Create an object, or adopt the one that is there."""
+
+    resource: Resource
+    manifest: dict[str, Any]
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete an object if it is there; with `uid`, that very one."""
+
+    resource: Resource
+    name: str
+    uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePods:
+    """Delete every pod that the selector selects."""
+
+    selector: str
+
+
+Action = CreateCredentials | Create | Delete | DeletePods
+#: Actions that are carried out side by side.
+Batch = tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`actions` one batch after the other until one fails; then `status`, which holds if none did.
+
+    `requeue_after` is in seconds; None: look again when something changes.
+    """
+
+    status: DaskClusterStatus
+    actions: tuple[Batch, ...] = ()
+    requeue_after: float | None = None
+
+
+def plan(observed: Observed, installation: Installation, now: datetime) -> Plan:
+    """Decide what to do about a cluster as it is at `now`."""
+    status = observed.cluster.status
+    if observed.cluster.deleting:
+        # Its children go with it.
+        return Plan(status)
+    verdict = judge(observed)
+    if verdict.phase.is_terminal:
+        # A create whose answer was lost may come to light after the end.
+        return Plan(status, _delete_pods(observed, installation))
+    if verdict.phase is Phase.STOPPING:
+        return _end(observed, installation, verdict, now)
+    return _keep(observed, installation, verdict)
+
+
+def _end(observed: Observed, installation: Installation, verdict: Verdict, now: datetime) -> Plan:
+    """Delete everything, and call the cluster over when no pod is left (E-17)."""
+    cluster = observed.cluster
+    actions = _delete_pods(observed, installation)
+    if cluster.status.phase is not Phase.STOPPING:
+        actions = (*actions, (Delete(SECRETS, secret_name(cluster.name)),))
+    status = with_phase(cluster.status, Phase.STOPPING, verdict.reason, verdict.message)
+    if not observed.pods:
+        outcome = Phase.STOPPED if verdict.reason == Reason.STOP_REQUESTED else Phase.FAILED
+        status = with_completion(status, outcome, now)
+    return Plan(status, actions)
+
+
+def _delete_pods(observed: Observed, installation: Installation) -> tuple[Batch, ...]:
+    if all(pod.deleting for pod in observed.pods):
+        return ()
+    return ((DeletePods(label_selector(installation, observed.cluster)),),)
+
+
+def _keep(observed: Observed, installation: Installation, verdict: Verdict) -> Plan:
+    """Make what is missing, and the workers once there is a scheduler for them."""
+    cluster = observed.cluster
+    status = with_phase(cluster.status, verdict.phase, verdict.reason, verdict.message)
+    try:
+        config = parse_config(cluster.config)
+    except InvalidConfig as error:
+        # It has a scheduler, so it was right once: everything stays as it is, and says what can't be done.
+        message = f"No more workers can be made, the cluster's configuration is wrong: {error}"
+        return Plan(with_phase(cluster.status, verdict.phase, Reason.INVALID_CONFIG, message))
+    if verdict.phase is Phase.RUNNING and observed.scheduler:
+        # A failed probe does not move the address, and a probe that succeeds again does not either.
+        address = observed.scheduler.ip or status.scheduler_address
+        status = status.model_copy(update={"scheduler_address": address})
+    actions = () if has_children(status) else _create_children(observed, installation, config)
+    status = with_children(status, cluster.name)
+    if verdict.phase is not Phase.RUNNING:
+        return Plan(status, actions)
+    workers, more = _scale(observed, installation, config)
+    return Plan(status, (*actions, *workers), requeue_after=0.0 if more else None)
+
+
+def _create_children(observed: Observed, installation: Installation, config: ClusterConfig) -> tuple[Batch, ...]:
+    """All at once: the routes are live by the time the scheduler serves."""
+    cluster = observed.cluster
+    pod = Create(PODS, build_scheduler_pod(installation, cluster, config), Owner.CLUSTER)
+    routes = (
+        Create(SERVICES, build_service(installation, cluster), Owner.SCHEDULER),
+        Create(INGRESSROUTES, build_ingress_route(installation, cluster), Owner.SCHEDULER),
+        Create(INGRESSROUTETCPS, build_ingress_route_tcp(installation, cluster), Owner.SCHEDULER),
+    )
+    # The Secret comes first: a kubelet that finds none to mount waits long before it looks again.
+    return ((CreateCredentials(),), *(() if observed.scheduler else ((pod,),)), routes)
+
+
+def _scale(observed: Observed, installation: Installation, config: ClusterConfig) -> tuple[tuple[Batch, ...], bool]:
+    scaling = scale_workers(observed, config)
+    steps: list[Batch] = []
+    if scaling.delete:
+        steps.append(tuple(Delete(PODS, pod.name, pod.uid) for pod in scaling.delete))
+    if scaling.create:
+        pods = iter(build_worker_pods(installation, observed.cluster, config, scaling.create))
+        steps += [
+            tuple(Create(PODS, pod, Owner.SCHEDULER) for pod in islice(pods, size))
+            for size in batches(len(scaling.create))
+        ]
+    return tuple(steps), scaling.more

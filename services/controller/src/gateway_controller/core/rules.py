@@ -1,0 +1,106 @@
+"""Which phase a cluster is in, and why: an ordered list of small functions, of which the first that applies decides.
+
+A phase never moves back: rules about what is over or ending come before those about what lives.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway_common.errors import InvalidConfig
+from gateway_common.model import Phase
+from gateway_controller.core.observed import Observed, parse_config
+from gateway_controller.core.status import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The phase that a cluster is in from now on, in a word and in words for people."""
+
+    phase: Phase
+    reason: str | None
+    message: str | None
+
+
+Rule = Callable[[Observed], Verdict | None]
+
+
+def over_or_ending(observed: Observed) -> Verdict | None:
+    """What has ended stays so, for the reason that was given then."""
+    status = observed.cluster.status
+    if status.phase.is_terminal or status.phase is Phase.STOPPING:
+        return Verdict(status.phase, status.reason, status.message)
+    return None
+
+
+def stop_requested(observed: Observed) -> Verdict | None:
+    """The user, or an idle scheduler on the user's behalf, has given the cluster back."""
+    if observed.cluster.active:
+        return None
+    return Verdict(Phase.STOPPING, Reason.STOP_REQUESTED, "The cluster was asked to stop")
+
+
+def config_invalid(observed: Observed) -> Verdict | None:
+    """There is nothing to start. A cluster that has a scheduler lives on, whatever was written into its spec since."""
+    if observed.scheduler or observed.cluster.status.scheduler_pod:
+        return None
+    try:
+        parse_config(observed.cluster.config)
+    except InvalidConfig as error:
+        return Verdict(Phase.STOPPING, Reason.INVALID_CONFIG, f"The cluster's configuration is wrong: {error}")
+    return None
+
+
+def scheduler_rejected(observed: Observed) -> Verdict | None:
+    """The same pod would be refused again."""
+    if not observed.refusal:
+        return None
+    message = f"Kubernetes refuses the scheduler's pod: {observed.refusal}"
+    return Verdict(Phase.STOPPING, Reason.SCHEDULER_REJECTED, message)
+
+
+def scheduler_finished(observed: Observed) -> Verdict | None:
+    """Whatever its exit code: the cluster's state was in that process (K-021, K-022)."""
+    scheduler = observed.scheduler
+    if scheduler is None or not scheduler.finished:
+        return None
+    return Verdict(Phase.STOPPING, Reason.SCHEDULER_FAILED, f"The scheduler ended: {scheduler.failure}")
+
+
+def scheduler_lost(observed: Observed) -> Verdict | None:
+    """It was there once, and somebody else than this controller has deleted it."""
+    scheduler = observed.scheduler
+    lost = scheduler.deleting if scheduler else observed.cluster.status.scheduler_pod is not None
+    if lost:
+        return Verdict(Phase.STOPPING, Reason.SCHEDULER_LOST, "The scheduler's pod was deleted")
+    return None
+
+
+def scheduler_serving(observed: Observed) -> Verdict | None:
+    """Its pod is ready, or it has said so itself. It stays Running through a failed probe: it may only be busy."""
+    scheduler = observed.scheduler
+    if scheduler is None:
+        return None
+    serving = scheduler.running and scheduler.ip and (scheduler.ready or observed.cluster.scheduler_started)
+    if serving or observed.cluster.status.phase is Phase.RUNNING:
+        return Verdict(Phase.RUNNING, Reason.SCHEDULER_RUNNING, "The scheduler is running")
+    return None
+
+
+def starting(_: Observed) -> Verdict:
+    return Verdict(Phase.PENDING, Reason.SCHEDULER_STARTING, "The scheduler is starting")
+
+
+RULES: tuple[Rule, ...] = (
+    over_or_ending,
+    stop_requested,
+    config_invalid,
+    scheduler_rejected,
+    scheduler_finished,
+    scheduler_lost,
+    scheduler_serving,
+)
+
+
+def judge(observed: Observed) -> Verdict:
+    """The verdict of the first rule that applies."""
+    return next((verdict for rule in RULES if (verdict := rule(observed))), None) or starting(observed)

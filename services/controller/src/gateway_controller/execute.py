@@ -1,0 +1,129 @@
+"""Carries out a plan's actions. Every one of them may have been carried out before, by a controller that died since."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from gateway_common.errors import AlreadyExists, Conflict, Invalid, KubeError, NotFound
+from gateway_common.kube import KubeClient
+from gateway_common.names import CLUSTER_LABEL, INSTANCE_LABEL, scheduler_pod_name
+from gateway_common.object_store import ObjectKey
+from gateway_common.resources import DASKCLUSTERS, PODS, SECRETS, Resource
+from gateway_controller.certificates import make_credentials
+from gateway_controller.core.build.metadata import with_owner
+from gateway_controller.core.build.secret import build_secret
+from gateway_controller.core.installation import Installation
+from gateway_controller.core.observed import Cluster, Observed
+from gateway_controller.core.plan import Action, Batch, Create, CreateCredentials, Delete, DeletePods, Owner
+from gateway_controller.informers import Informers
+from gateway_controller.observe import Observer
+
+
+class NameTaken(KubeError):
+    """An object of the name that we need is there, and is not this cluster's."""
+
+
+class SchedulerRejected(KubeError):
+    """The API server refuses the scheduler's pod, and would refuse it again."""
+
+
+class Executor:
+    """Turns actions into calls, and their answers into the informers' knowledge."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        informers: Informers,
+        observer: Observer,
+        installation: Installation,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._informers = informers
+        self._observer = observer
+        self._installation = installation
+        self._now = now
+
+    async def execute(self, observed: Observed, actions: tuple[Batch, ...]) -> None:
+        """Carry out one batch after the other; the first that fails is finished, and its first error raised."""
+        run = _Run(observed)
+        for batch in actions:
+            results = await asyncio.gather(*(self._act(run, action) for action in batch), return_exceptions=True)
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+
+    async def _act(self, run: "_Run", action: Action) -> None:
+        match action:
+            case CreateCredentials():
+                await self._create_credentials(run)
+            case Create(owner=Owner.CLUSTER):
+                run.scheduler_uid = await self._create_scheduler(run, action.manifest)
+            case Create(resource, manifest, Owner.SCHEDULER):
+                await self._create(run.cluster, resource, run.owned_by_scheduler(manifest))
+            case Delete():
+                await self._delete(run, action)
+            case DeletePods(selector):
+                await self._client.delete_collection(PODS, namespace=run.cluster.namespace, label_selector=selector)
+                self._observer.expect_deletion(run.key, frozenset(pod.uid for pod in run.observed.pods))
+
+    async def _create_credentials(self, run: "_Run") -> None:
+        credentials = await make_credentials(run.cluster.name, self._now())
+        manifest = build_secret(self._installation, run.cluster, credentials)
+        await self._create(run.cluster, SECRETS, run.owned_by_cluster(manifest))
+
+    async def _create_scheduler(self, run: "_Run", manifest: dict[str, Any]) -> str:
+        try:
+            pod = await self._create(run.cluster, PODS, run.owned_by_cluster(manifest))
+        except Invalid as error:
+            raise SchedulerRejected(str(error)) from error
+        uid: str = pod["metadata"]["uid"]
+        return uid
+
+    async def _create(self, cluster: Cluster, resource: Resource, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Create an object, or adopt the one of its name if it is what we would have made."""
+        metadata = manifest["metadata"]
+        try:
+            answer = await self._client.create(resource, manifest)
+        except AlreadyExists:
+            answer = await self._client.get(resource, metadata["name"], namespace=cluster.namespace)
+            if not self._is_ours(answer["metadata"], cluster, metadata["ownerReferences"][0]["uid"]):
+                raise NameTaken(f"{resource.kind} {metadata['name']} exists and is not this cluster's") from None
+        if resource is PODS:
+            self._informers.pods.absorb(answer)
+        return answer
+
+    def _is_ours(self, found: dict[str, Any], cluster: Cluster, owner_uid: str) -> bool:
+        """By label and by owner: what an earlier cluster of this name has left goes when its owner is collected."""
+        labels = found.get("labels") or {}
+        owners = found.get("ownerReferences") or ()
+        return (
+            labels.get(INSTANCE_LABEL) == self._installation.instance
+            and labels.get(CLUSTER_LABEL) == cluster.name
+            and any(owner["uid"] == owner_uid for owner in owners)
+        )
+
+    async def _delete(self, run: "_Run", action: Delete) -> None:
+        """What is gone already, or was replaced by another of its name, is what was asked for."""
+        with suppress(NotFound, Conflict):
+            await self._client.delete(action.resource, action.name, namespace=run.cluster.namespace, uid=action.uid)
+        if action.resource is PODS:
+            self._observer.expect_deletion(run.key, frozenset((action.uid,)))
+
+
+class _Run:
+    """One plan's execution: whose it is, and the scheduler's uid once that is known."""
+
+    def __init__(self, observed: Observed) -> None:
+        self.observed = observed
+        self.cluster = observed.cluster
+        self.key = ObjectKey(observed.cluster.namespace, observed.cluster.name)
+        self.scheduler_uid = observed.scheduler.uid if observed.scheduler else ""
+
+    def owned_by_cluster(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        return with_owner(manifest, DASKCLUSTERS, self.cluster.name, self.cluster.uid)
+
+    def owned_by_scheduler(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        return with_owner(manifest, PODS, scheduler_pod_name(self.cluster.name), self.scheduler_uid)

@@ -1,0 +1,67 @@
+"""Gathers what is known of one cluster from the informers. It asks the API server only before it calls a pod lost."""
+
+from dataclasses import replace
+
+from gateway_common.errors import NotFound
+from gateway_common.kube import KubeClient
+from gateway_common.names import scheduler_pod_name
+from gateway_common.object_store import ObjectKey
+from gateway_common.resources import PODS
+from gateway_controller.core.observed import Cluster, Observed, Pod, arrange
+from gateway_controller.informers import Informers
+
+
+class Observer:
+    """Views of clusters, with what the objects themselves no longer show: slots used before, deletions just asked for.
+
+    Both are hints that a restart may lose: they spare calls and names, nothing depends on them.
+    """
+
+    def __init__(self, client: KubeClient, informers: Informers) -> None:
+        self._client = client
+        self._informers = informers
+        #: By the cluster's key; dropped when the cluster is gone.
+        self._next_slots: dict[ObjectKey, int] = {}
+        self._deleted: dict[ObjectKey, frozenset[str]] = {}
+
+    async def observe(self, key: ObjectKey) -> Observed | None:
+        """What is known of a cluster now; None if there is no such cluster."""
+        cluster = self._informers.clusters.get(key)
+        if cluster is None:
+            self._next_slots.pop(key, None)
+            self._deleted.pop(key, None)
+            return None
+        observed = arrange(cluster, self._pods(key), self._next_slots.get(key, 0))
+        if _seems_lost(observed) and await self._find_scheduler(cluster):
+            observed = arrange(cluster, self._pods(key), observed.next_slot)
+        self._next_slots[key] = observed.next_slot
+        return observed
+
+    def expect_deletion(self, key: ObjectKey, uids: frozenset[str]) -> None:
+        """These pods were deleted just now: they count as on their way out before the watch says so."""
+        self._deleted[key] = self._deleted.get(key, frozenset()) | uids
+
+    def _pods(self, key: ObjectKey) -> list[Pod]:
+        pods = self._informers.pods.by_index(key)
+        if deleted := self._deleted.get(key):
+            # Those that the watch has caught up with are forgotten.
+            deleted &= {pod.uid for pod in pods if not pod.deleting}
+            self._deleted[key] = deleted
+            pods = [replace(pod, deleting=True) if pod.uid in deleted else pod for pod in pods]
+        return pods
+
+    async def _find_scheduler(self, cluster: Cluster) -> bool:
+        """Look with the API server's own eyes: a wrong guess would cost the user the cluster."""
+        name = scheduler_pod_name(cluster.name)
+        try:
+            manifest = await self._client.get(PODS, name, namespace=cluster.namespace)
+        except NotFound:
+            return False
+        self._informers.pods.absorb(manifest)
+        return self._informers.pods.get(ObjectKey(cluster.namespace, name)) is not None
+
+
+def _seems_lost(observed: Observed) -> bool:
+    cluster = observed.cluster
+    live = cluster.active and not cluster.deleting and not cluster.status.phase.is_terminal
+    return live and observed.scheduler is None and cluster.status.scheduler_pod is not None
