@@ -1,0 +1,168 @@
+"""The kubelet that runs pods as processes of this machine."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from gateway_common.clock import Clock, system_clock
+from gateway_local.apiserver.errors import bad_request, not_found
+from gateway_local.apiserver.objects import Objects
+from gateway_local.kubelet.dns import ClusterDNS
+from gateway_local.kubelet.images import Images
+from gateway_local.kubelet.logs import LogOptions
+from gateway_local.kubelet.node import NodeAgent
+from gateway_local.kubelet.pod import PodWorker
+from gateway_local.kubelet.runtime import Runtime
+from gateway_local.kubelet.sandbox import Host, Sandbox
+from gateway_local.kubelet.states import Waiting
+
+Manifest = dict[str, Any]
+
+#: Requests are promises about a cluster's nodes. One machine holds whatever its user starts on it, so the node claims
+#: far more than any machine has, and only whoever sets a capacity gets Unschedulable pods.
+GENEROUS = {"cpu": "1000", "memory": "10Ti", "pods": "10000"}
+
+
+class Kubelet(NodeAgent):
+    """Runs the pods of one node as processes.
+
+    Parameters
+    ----------
+    images
+        Image name (or prefix) -> virtual environment; see `Images`.
+    root
+        A directory for volumes, logs and names of services. Its contents are this kubelet's; it should be the user's own.
+    restart_step
+        The first pause between restarts, and between attempts to pull an image, in seconds (Kubernetes: 10).
+    """
+
+    def __init__(
+        self,
+        objects: Objects,
+        *,
+        images: Mapping[str, Path],
+        root: Path,
+        node_name: str = "local",
+        capacity: Mapping[str, str] = GENEROUS,
+        restart_step: float = 10.0,
+        clock: Clock = system_clock,
+    ) -> None:
+        super().__init__(objects, node_name=node_name, capacity=capacity, clock=clock)
+        self._images = Images(images)
+        self._root = root.absolute()
+        self._restart_step = restart_step
+        self._runtime = Runtime()
+        self._host: Host
+        self._workers: dict[str, PodWorker] = {}
+        self._unreported: set[PodWorker] = set()
+        self._removing: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        await self._runtime.start()
+        cluster = self._root / "cluster"
+        self._spawn("cluster DNS", ClusterDNS(self._objects, cluster).run())
+        await super().start()
+        self._host = Host(
+            objects=self._objects,
+            runtime=self._runtime,
+            images=self._images,
+            clock=self._clock,
+            address=self._addresses.node_address,
+            root=self._root,
+            cluster=cluster,
+            restart_step=self._restart_step,
+        )
+
+    async def stop(self) -> None:
+        """End, and leave no process and no file but logs behind. The pods' objects stay as they are."""
+        await super().stop()
+        workers = list(self._workers.values())
+        self._workers.clear()
+        await asyncio.gather(*(worker.abandon() for worker in workers))
+        await self._runtime.stop()
+        await asyncio.gather(*(worker.wait_logs_closed() for worker in workers), *self._removing)
+        for worker in workers:
+            worker.sandbox.remove_files()
+        shutil.rmtree(self._root / "cluster", ignore_errors=True)
+
+    def logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str = "",
+        *,
+        previous: bool = False,
+        options: LogOptions | None = None,
+    ) -> AsyncIterator[bytes]:
+        """The lines of a container's log, as the pod's `log` subresource answers; raises `StatusError` as it does."""
+        worker = self._find(namespace, pod)
+        containers = worker.sandbox.pod["spec"]["containers"]
+        if not container and len(containers) > 1:
+            names = " ".join(manifest["name"] for manifest in containers)
+            raise bad_request(f"a container name must be specified for pod {pod}, choose one of: [{names}]")
+        name = container or containers[0]["name"]
+        found = worker.container(name)
+        if found is None:
+            raise bad_request(f"container {name} is not valid for pod {pod}")
+        log = found.previous_log if previous else found.log
+        if log is None and previous:
+            raise bad_request(f'previous terminated container "{name}" in pod "{pod}" not found')
+        if log is None:
+            state = found.record.state
+            reason = state.reason if isinstance(state, Waiting) else "ContainerCreating"
+            raise bad_request(f'container "{name}" in pod "{pod}" is waiting to start: {reason}')
+        return log.read(options or LogOptions())
+
+    def _find(self, namespace: str, pod: str) -> PodWorker:
+        for worker in self._workers.values():
+            metadata = worker.sandbox.pod["metadata"]
+            if (metadata["namespace"], metadata["name"]) == (namespace, pod):
+                return worker
+        raise not_found("pods", "", pod)
+
+    def _pod_bound(self, pod: Manifest) -> None:
+        metadata = pod["metadata"]
+        worker = self._workers.get(metadata["uid"])
+        going = "deletionTimestamp" in metadata
+        if worker is None and going:
+            self._remove(pod)
+        elif worker is None and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
+            sandbox = Sandbox.create(self._host, pod, self._addresses.allocate())
+            worker = self._workers[metadata["uid"]] = PodWorker(sandbox, self._report, self._thawed.wait)
+            worker.start()
+        elif worker is not None:
+            worker.sandbox.pod = pod
+            if going and worker.terminating is None:
+                grace = float(metadata.get("deletionGracePeriodSeconds") or 0)
+                worker.terminating = asyncio.create_task(self._terminate(worker, grace))
+
+    def _pod_gone(self, pod: Manifest) -> None:
+        worker = self._workers.pop(pod["metadata"]["uid"], None)
+        if worker:
+            removal = asyncio.create_task(self._clean_up(worker))
+            self._removing.add(removal)
+            removal.add_done_callback(self._removing.discard)
+
+    def _resume(self) -> None:
+        for worker in self._unreported:
+            self._report(worker)
+        self._unreported.clear()
+
+    def _report(self, worker: PodWorker) -> None:
+        if self.frozen:
+            self._unreported.add(worker)
+        else:
+            self._write_status(worker.sandbox.pod, worker.facts)
+
+    async def _terminate(self, worker: PodWorker, grace: float) -> None:
+        await worker.terminate(grace)
+        await self._thawed.wait()
+        self._remove(worker.sandbox.pod)
+
+    async def _clean_up(self, worker: PodWorker) -> None:
+        """After its object has gone, perhaps by force: end what still runs, and forget it."""
+        await worker.terminate(0)
+        worker.sandbox.remove()
+        self._addresses.release(worker.sandbox.address)

@@ -1,0 +1,171 @@
+"""What containers print: one bounded file for each run, in the format of the container runtime interface.
+
+A line of it is `<time> stdout F <text>`, as kubelets write below /var/log/pods, so that times can be asked for later.
+Both streams of a process share a pipe, which keeps their order; all lines are marked `stdout`.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from gateway_common.clock import Clock, from_rfc3339
+
+#: kubelet's default for containerLogMaxSize. Twice as much is kept: the current file and the one before.
+MAX_BYTES = 10 << 20
+#: A line that long is written in parts, as container runtimes do.
+_MAX_LINE = 16 << 10
+_SEPARATOR = b" stdout "
+
+
+@dataclass(frozen=True, slots=True)
+class LogOptions:
+    """The parameters of a pod's `log` subresource. `since` is a time in seconds since the epoch."""
+
+    follow: bool = False
+    tail_lines: int | None = None
+    limit_bytes: int | None = None
+    since: float | None = None
+    timestamps: bool = False
+
+
+class ContainerLog(asyncio.Protocol):
+    """The output of one run of a container. As a protocol it reads the pipe that the container writes to."""
+
+    def __init__(self, path: Path, clock: Clock, max_bytes: int = MAX_BYTES) -> None:
+        self._path = path
+        self._clock = clock
+        self._max_bytes = max_bytes
+        self._partial = b""
+        self._grown = asyncio.Event()
+        self._closed = asyncio.Event()
+        self._file = self._open()
+        self._rotations = 0
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        while len(self._partial) >= _MAX_LINE:
+            lines.append(self._partial[:_MAX_LINE])
+            self._partial = self._partial[_MAX_LINE:]
+        self._append(lines)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._partial:
+            self._append([self._partial])
+        self._file.close()
+        self._closed.set()
+        self._wake()
+
+    async def wait_closed(self, timeout: float = 1.0) -> None:
+        """Until all that the container printed is in the file; not longer than `timeout` seconds.
+
+        A process that wiped its environment and left its session can outlive its container, and keeps the pipe open.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._closed.wait()
+
+    def remove(self) -> None:
+        """Delete the files."""
+        self._file.close()
+        for path in (self._older, self._path):
+            path.unlink(missing_ok=True)
+
+    def tail(self, lines: int, size: int) -> str:
+        """The end of the log, at most so many lines and bytes."""
+        kept = deque((text for _, text in self._entries()), maxlen=lines)
+        return b"".join(kept)[-size:].decode(errors="replace")
+
+    async def read(self, options: LogOptions) -> AsyncIterator[bytes]:
+        """The lines that the options ask for; with `follow`, until the container has ended."""
+        left = options.limit_bytes if options.limit_bytes is not None else float("inf")
+        async for stamp, text in self._follow(options):
+            line = (stamp + b" " + text if options.timestamps else text)[: int(min(left, len(stamp) + len(text) + 1))]
+            left -= len(line)
+            if line:
+                yield line
+            if left <= 0:
+                return
+
+    async def _follow(self, options: LogOptions) -> AsyncIterator[tuple[bytes, bytes]]:
+        grown, rotations = self._grown, self._rotations
+        entries: Iterator[tuple[bytes, bytes]] = self._entries()
+        if options.since is not None:
+            since = options.since
+            entries = (entry for entry in entries if from_rfc3339(entry[0].decode()) >= since)
+        if options.tail_lines is not None:
+            entries = iter(deque(entries, maxlen=options.tail_lines))
+        position = self._path.stat().st_size
+        for entry in entries:
+            yield entry
+        while options.follow and not (self._closed.is_set() and grown is self._grown):
+            await grown.wait()
+            grown = self._grown
+            if rotations != self._rotations:
+                rotations, position = self._rotations, 0
+            with self._path.open("rb") as file:
+                file.seek(position)
+                fresh = file.read()
+            position += len(fresh)
+            for line in fresh.splitlines(keepends=True):
+                yield _parse(line)
+
+    def _entries(self) -> Iterator[tuple[bytes, bytes]]:
+        lines: list[bytes] = []
+        for path in (self._older, self._path):
+            if path.exists():
+                lines += path.read_bytes().splitlines(keepends=True)
+        return map(_parse, lines)
+
+    def _append(self, lines: list[bytes]) -> None:
+        if not lines:
+            return
+        stamp = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode()
+        self._file.write(b"".join(stamp + _SEPARATOR + b"F " + line + b"\n" for line in lines))
+        self._file.flush()
+        if self._file.tell() > self._max_bytes:
+            self._file.close()
+            self._path.replace(self._older)
+            self._file = self._open()
+            self._rotations += 1
+        self._wake()
+
+    def _wake(self) -> None:
+        grown, self._grown = self._grown, asyncio.Event()
+        grown.set()
+
+    def _open(self) -> BinaryIO:
+        return self._path.open("ab")
+
+    @property
+    def _older(self) -> Path:
+        return self._path.with_suffix(".log.older")
+
+
+class Output(asyncio.Protocol):
+    """The end of what a short command prints, in memory."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._data = b""
+        self._closed = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        self._data = (self._data + data)[-self._max_bytes :]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed.set()
+
+    async def text(self) -> str:
+        """All of it, once the command has ended."""
+        await self._closed.wait()
+        return self._data.decode(errors="replace")
+
+
+def _parse(line: bytes) -> tuple[bytes, bytes]:
+    stamp, _, _, text = line.split(b" ", 3)
+    return stamp, text

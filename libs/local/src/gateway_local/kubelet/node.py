@@ -1,0 +1,157 @@
+"""What every kubelet does: register its node, follow the pods that are bound to it, and stand still when frozen.
+
+The seam between kubelets is three hooks: `_pod_bound` (a pod is there, or changed, or is to go), `_pod_gone` (its object
+is no more) and `_resume` (the node was thawed). `Kubelet` starts processes in them, `SimulatedKubelet` does not.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from gateway_common.clock import Clock, to_rfc3339
+from gateway_common.resources import NODES, PODS
+from gateway_local.apiserver.errors import StatusError
+from gateway_local.apiserver.objects import Objects
+from gateway_local.following import follow
+from gateway_local.kubelet.addresses import AddressRange
+from gateway_local.kubelet.status import PodFacts, build_status
+
+Manifest = dict[str, Any]
+
+logger = logging.getLogger(__name__)
+
+
+class NodeAgent:
+    """Base of the kubelets.
+
+    Parameters
+    ----------
+    capacity
+        What the node says it has. It bounds what the scheduler puts here, not what processes use.
+    """
+
+    def __init__(self, objects: Objects, *, node_name: str, capacity: Mapping[str, str], clock: Clock) -> None:
+        self.node_name = node_name
+        self._objects = objects
+        self._capacity = dict(capacity)
+        self._clock = clock
+        self._addresses: AddressRange
+        self._pods: dict[str, Manifest] = {}
+        self._thawed = asyncio.Event()
+        self._thawed.set()
+        self._following: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Register the node and look after its pods from now on."""
+        self._addresses = AddressRange.claim()
+        self._register()
+        self._spawn("pods", follow(self._objects, PODS, self._pod_changed))
+
+    async def stop(self) -> None:
+        for task in self._following:
+            task.cancel()
+        await asyncio.gather(*self._following, return_exceptions=True)
+        self._following.clear()
+        self._addresses.close()
+
+    def freeze(self) -> None:
+        """From now on report nothing and react to nothing, as a machine that hangs. Processes go on running."""
+        self._thawed.clear()
+
+    def thaw(self) -> None:
+        """Go on, and catch up on what was missed."""
+        self._thawed.set()
+        bound = {pod["metadata"]["uid"]: pod for pod in self._objects.list(PODS) if self._is_ours(pod)}
+        for uid in self._pods.keys() - bound.keys():
+            self._pod_gone(self._pods.pop(uid))
+        for pod in bound.values():
+            self._pod_changed("MODIFIED", pod)
+        self._resume()
+
+    @property
+    def frozen(self) -> bool:
+        return not self._thawed.is_set()
+
+    def _pod_bound(self, pod: Manifest) -> None:
+        raise NotImplementedError
+
+    def _pod_gone(self, pod: Manifest) -> None:
+        raise NotImplementedError
+
+    def _resume(self) -> None:
+        """After a thaw."""
+
+    def _pod_changed(self, change: str, pod: Manifest) -> None:
+        if self.frozen or not self._is_ours(pod):
+            return
+        uid = pod["metadata"]["uid"]
+        if change == "DELETED":
+            if self._pods.pop(uid, None):
+                self._pod_gone(pod)
+            return
+        self._pods[uid] = pod
+        self._pod_bound(pod)
+
+    def _is_ours(self, pod: Manifest) -> bool:
+        return bool(pod["spec"].get("nodeName") == self.node_name)
+
+    def _write_status(self, pod: Manifest, facts: PodFacts) -> None:
+        """Report, unless nothing changed or the pod is gone meanwhile."""
+        metadata = pod["metadata"]
+        current = self._objects.get(PODS, metadata["namespace"], metadata["name"])
+        if current is None or current["metadata"]["uid"] != metadata["uid"]:
+            return
+        previous = current.get("status") or {}
+        status = build_status(facts, previous, self._clock())
+        if any(previous.get(key) != value for key, value in status.items()):
+            self._objects.patch(PODS, metadata["namespace"], metadata["name"], {"status": status}, "status")
+
+    def _remove(self, pod: Manifest) -> None:
+        """Tell the API that nothing of the pod is left on this node."""
+        metadata = pod["metadata"]
+        try:
+            self._objects.delete(
+                PODS, metadata["namespace"], metadata["name"], grace_period_seconds=0, uid=metadata["uid"]
+            )
+        except StatusError as error:
+            if error.code not in (404, 409):  # somebody else removed it, or made a new one of this name
+                raise
+
+    def _spawn(self, what: str, work: Any) -> None:
+        """Run something until stop(); its failure is a defect, and is logged at once."""
+        task: asyncio.Task[None] = asyncio.create_task(work, name=f"{self.node_name}: {what}")
+        self._following.append(task)
+        task.add_done_callback(_log_failure)
+
+    def _register(self) -> None:
+        now = to_rfc3339(self._clock())
+        ready = {
+            "type": "Ready",
+            "status": "True",
+            "reason": "KubeletReady",
+            "message": "kubelet is posting ready status",
+            "lastHeartbeatTime": now,
+            "lastTransitionTime": now,
+        }
+        labels = {"kubernetes.io/hostname": self.node_name, "kubernetes.io/os": "linux"}
+        status = {
+            "capacity": self._capacity,
+            "allocatable": self._capacity,
+            "conditions": [ready],
+            "addresses": [
+                {"type": "InternalIP", "address": self._addresses.node_address},
+                {"type": "Hostname", "address": self.node_name},
+            ],
+            "nodeInfo": {"operatingSystem": "linux", "architecture": os.uname().machine},
+        }
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": self.node_name, "labels": labels}}
+        if self._objects.get(NODES, "", self.node_name) is None:
+            self._objects.create(NODES, node)
+        self._objects.patch(NODES, "", self.node_name, {"status": status}, "status")
+
+
+def _log_failure(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()):
+        logger.error("%s failed", task.get_name(), exc_info=error)

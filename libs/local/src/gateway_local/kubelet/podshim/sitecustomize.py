@@ -1,0 +1,218 @@
+"""A pod's network and mounts, as far as one Python process can see them.
+
+Python imports this file by itself when it starts, because the kubelet puts its directory first on PYTHONPATH;
+children (subprocess, multiprocessing by fork or spawn) inherit that. Pods have no network namespace of their own
+here, only a loopback address each, so in every Python process of a pod:
+
+- "all addresses" is the pod's address: side by side, pods listen on the same ports;
+- there is no IPv6, the hostname is the pod's name, and "which address am I" answers the pod's address;
+- connections to the machine come from the pod's address;
+- names of services resolve from the kubelet's files, `dns/<namespace>/<service>`, one address a word, and connections
+  to the address of a service go to an endpoint behind it, from `proxy/<address>:<port>`;
+- files under a mount path are looked up in the directory that stands for the volume.
+
+It must stay small (it runs at the start of every process), import nothing but the standard library, and work on
+Python 3.9 and newer. Its limits: programs that are not Python, and libraries that do their own networking in C
+(uvloop), see the machine's network; `open` and the common functions of `os` know the mounts, C libraries don't, so the
+kubelet rewrites mount paths in commands and environment, too. 127.0.0.1 is shared with the machine: what listens
+there does so for all pods.
+"""
+
+import errno
+import os
+import socket
+import sys
+from _socket import socket as kernel
+
+ENV = "GATEWAY_LOCAL_POD_"
+IP = os.environ.get(ENV + "IP", "")
+HOSTNAME = os.environ.get(ENV + "HOSTNAME", "")
+NAMESPACE = os.environ.get(ENV + "NAMESPACE", "")
+CLUSTER = os.environ.get(ENV + "CLUSTER", "")  # the directory of dns/ and proxy/
+MOUNTS = os.environ.get(ENV + "MOUNTS", "")  # "mount path\tdirectory" a line
+IP_BIND_ADDRESS_NO_PORT = 24  # linux/in.h; the socket module names it from Python 3.11 on
+
+read_file = open
+system_getaddrinfo = socket.getaddrinfo
+
+
+def cluster_addresses(host):  # type: ignore[no-untyped-def]  # plain Python 3.9, checked by its tests
+    """What cluster DNS answers for a name: addresses, [] when there are none, None when it isn't cluster DNS's to say."""
+    name = host.rstrip(".").lower()
+    if name == HOSTNAME:
+        return [IP]
+    if "/" in name or ":" in name or not name.strip("0123456789."):
+        return None
+    labels = name.split(".")
+    ours = False
+    for suffix in (["cluster", "local"], ["svc"]):
+        if labels[-len(suffix) :] == suffix:
+            del labels[-len(suffix) :]
+            ours = True
+    if len(labels) == 1 and not ours:
+        labels.append(NAMESPACE)
+    if len(labels) != 2:
+        return [] if ours else None
+    namespace = os.path.join(CLUSTER, "dns", labels[1])
+    try:
+        with read_file(os.path.join(namespace, labels[0])) as record:
+            return record.read().split()
+    except OSError:
+        # a resolver would ask the world for svc.ns, wait, and hear the same
+        return [] if ours or ("." in name and os.path.isdir(namespace)) else None
+
+
+def getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):  # type: ignore[no-untyped-def]  # noqa: A002  # its real names
+    if isinstance(host, (bytes, bytearray)):
+        host = host.decode("idna")
+    if not host:
+        addresses = [IP] if flags & socket.AI_PASSIVE else None
+    else:
+        addresses = cluster_addresses(host)
+    found = [
+        info
+        for address in ([host] if addresses is None else addresses)
+        for info in system_getaddrinfo(address, port, family, type, proto, flags)
+        if info[0] != socket.AF_INET6
+    ]
+    if not found:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return found
+
+
+def gethostbyname(host):  # type: ignore[no-untyped-def]
+    return getaddrinfo(host, None, socket.AF_INET)[0][4][0] if host else "0.0.0.0"  # noqa: S104  # as the original
+
+
+def gethostbyname_ex(host):  # type: ignore[no-untyped-def]
+    infos = getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
+    return host, [], [info[4][0] for info in infos]
+
+
+def pod_listens(port):  # type: ignore[no-untyped-def]
+    """Whether something of this pod listens on the port: only then can't it be bound once more."""
+    trial = kernel(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        trial.bind((IP, port))
+    except OSError as error:
+        return error.errno == errno.EADDRINUSE
+    finally:
+        trial.close()
+    return False
+
+
+def destination(address):  # type: ignore[no-untyped-def]
+    """Where a connection to this address goes from inside of the pod."""
+    host, port = address
+    addresses = cluster_addresses(host) if host else None
+    if addresses:
+        host = addresses[0]
+    if host in ("", "0.0.0.0") or (host in ("localhost", "127.0.0.1") and pod_listens(port)):  # noqa: S104
+        return IP, port
+    if host.startswith("127."):
+        return host, port
+    try:
+        with read_file(os.path.join(CLUSTER, "proxy", "%s:%d" % (host, port))) as endpoints:  # noqa: UP031  # quick
+            choices = endpoints.read().splitlines()
+    except OSError:  # not the address of a service
+        return host, port
+    if not choices:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused: the service has no endpoints")
+    endpoint, port = choices[os.urandom(1)[0] % len(choices)].split()  # at random, as kube-proxy does
+    return endpoint, int(port)
+
+
+class PodSocket:
+    """The methods that `socket.socket` gets in a pod. They stay thin: every connection passes here."""
+
+    def bind(self, address):  # type: ignore[no-untyped-def]
+        if self.family == socket.AF_INET and address[0] in ("", "0.0.0.0"):  # noqa: S104
+            address = (IP, address[1])
+        elif self.family == socket.AF_INET6:
+            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address: a pod has no IPv6")
+        return kernel.bind(self, address)
+
+    def _dial(self, method, address):  # type: ignore[no-untyped-def]
+        if self.family != socket.AF_INET:
+            return method(self, address)
+        address = destination(address)
+        # only local peers can be reached from a loopback address
+        if address[0].startswith("127.") and kernel.getsockname(self) == ("0.0.0.0", 0):  # noqa: S104
+            # the port is chosen by connect, which can share one between different peers
+            self.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+            kernel.bind(self, (IP, 0))
+        try:
+            return method(self, address)
+        except OSError as error:
+            if error.errno != errno.ENETUNREACH or self.type != socket.SOCK_DGRAM:
+                raise
+            # a pod always has a route; its datagrams may get lost. This is how programs ask for their own address
+            return kernel.bind(self, (IP, 0))
+
+    def connect(self, address):  # type: ignore[no-untyped-def]
+        return self._dial(kernel.connect, address)
+
+    def connect_ex(self, address):  # type: ignore[no-untyped-def]
+        return self._dial(kernel.connect_ex, address)
+
+    def getsockname(self):  # type: ignore[no-untyped-def]
+        address = kernel.getsockname(self)
+        if self.family == socket.AF_INET and not address[0].startswith(("127.", "0.")):
+            return IP, address[1]
+        return address
+
+
+def install_network():  # type: ignore[no-untyped-def]
+    for name in ("bind", "_dial", "connect", "connect_ex", "getsockname"):
+        setattr(socket.socket, name, getattr(PodSocket, name))
+    socket.has_ipv6 = False
+    socket.getaddrinfo = getaddrinfo
+    socket.gethostbyname = gethostbyname
+    socket.gethostbyname_ex = gethostbyname_ex
+    socket.gethostname = lambda: HOSTNAME
+    system, _, *rest = os.uname()
+    names = os.uname_result((system, HOSTNAME, *rest))
+    os.uname = lambda: names
+
+
+def install_mounts():  # type: ignore[no-untyped-def]
+    import builtins  # noqa: PLC0415  # most pods have no mounts
+    import io  # noqa: PLC0415
+
+    mounts = [line.split("\t") for line in MOUNTS.splitlines()]
+
+    def mapped(function):  # type: ignore[no-untyped-def]
+        def call(path=".", *args, **kwargs):  # type: ignore[no-untyped-def]
+            if isinstance(path, (str, os.PathLike)):
+                name = os.fspath(path)
+                for mount, directory in mounts:
+                    if isinstance(name, str) and (name == mount or name.startswith(mount + "/")):
+                        return function(directory + name[len(mount) :], *args, **kwargs)
+            return function(path, *args, **kwargs)
+
+        call.__name__ = function.__name__
+        return call
+
+    builtins.open = io.open = mapped(open)
+    for name in ("open", "stat", "lstat", "access", "listdir", "scandir", "mkdir", "remove", "unlink"):
+        setattr(os, name, mapped(getattr(os, name)))
+
+
+def run_other_sitecustomize():  # type: ignore[no-untyped-def]
+    """The image may have a sitecustomize of its own, which this one hides."""
+    from importlib.machinery import PathFinder  # noqa: PLC0415
+
+    here = os.path.dirname(os.path.abspath(__file__))
+    spec = PathFinder.find_spec("sitecustomize", [path for path in sys.path if os.path.abspath(path) != here])
+    if spec is not None and spec.loader is not None:
+        module = type(sys)("sitecustomize")
+        module.__file__ = spec.origin
+        spec.loader.exec_module(module)
+
+
+if IP:
+    install_network()
+    if MOUNTS:
+        install_mounts()
+run_other_sitecustomize()

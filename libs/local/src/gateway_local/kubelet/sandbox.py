@@ -1,0 +1,127 @@
+"""What a pod's containers share: an address, directories, volumes, names. On a cluster this is the pod sandbox."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gateway_common.clock import Clock
+from gateway_common.resources import CONFIGMAPS, SECRETS
+from gateway_local.apiserver.objects import Objects
+from gateway_local.kubelet.environment import PodContext
+from gateway_local.kubelet.images import Images
+from gateway_local.kubelet.runtime import Runtime
+from gateway_local.kubelet.volumes import MountTable, write_volumes
+
+Manifest = dict[str, Any]
+
+POD_SHIM = Path(__file__).parent / "podshim"
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SHIM_VARIABLE = "GATEWAY_LOCAL_POD_"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a node lends to its pods.
+
+    `restart_step` is the first pause between restarts and image pulls in seconds, `retry` that after a configuration
+    error. `cluster` is the directory that `dns` writes.
+    """
+
+    objects: Objects
+    runtime: Runtime
+    images: Images
+    clock: Clock
+    address: str
+    root: Path
+    cluster: Path
+    restart_step: float = 10.0
+    retry: float = 1.0
+
+
+@dataclass(slots=True)
+class Sandbox:
+    """One pod's part of the machine."""
+
+    host: Host
+    pod: Manifest
+    address: str
+    directory: Path
+    logs: Path
+    temporary: Path
+    volumes: Mapping[str, Path] = field(default_factory=dict)
+
+    @classmethod
+    def create(cls, host: Host, pod: Manifest, address: str) -> "Sandbox":
+        metadata = pod["metadata"]
+        directory = host.root / "pods" / metadata["uid"]
+        logs = host.root / "logs" / f"{metadata['namespace']}_{metadata['name']}_{metadata['uid']}"
+        for path in (directory, logs):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # not below the root, whose path may be long: Unix sockets, which Python puts here, allow 107 characters
+        temporary = Path(tempfile.mkdtemp(prefix="pod-"))
+        return cls(host, pod, address, directory, logs, temporary)
+
+    def remove(self) -> None:
+        """Forget the pod."""
+        self.remove_files()
+        shutil.rmtree(self.logs, ignore_errors=True)
+
+    def remove_files(self) -> None:
+        """Remove all but the logs, which people read after the end."""
+        for path in (self.directory, self.temporary):
+            shutil.rmtree(path, ignore_errors=True)
+
+    @property
+    def context(self) -> PodContext:
+        return PodContext(self.pod, self.address, self.host.address)
+
+    def lookup(self, kind: str, name: str) -> Manifest | None:
+        """A Secret or ConfigMap of the pod's namespace."""
+        resource = SECRETS if kind == "Secret" else CONFIGMAPS
+        return self.host.objects.get(resource, self.pod["metadata"]["namespace"], name)
+
+    def write_volumes(self) -> None:
+        """Raises VolumeUnavailable."""
+        self.volumes = write_volumes(self.pod, self.context, self.lookup, self.directory / "volumes")
+
+    def home(self, container: str) -> Path:
+        """A directory of the container's own: its working directory and HOME."""
+        path = self.directory / "containers" / container
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
+
+    def log_path(self, container: str, run: int) -> Path:
+        path = self.logs / container / f"{run}.log"
+        path.parent.mkdir(exist_ok=True)
+        return path
+
+    def environment(self, container: Manifest, asked: Mapping[str, str], image: Path) -> dict[str, str]:
+        """All variables of a process: those of the image, those `asked` for by the manifest, those of the pod shim.
+
+        Nothing is inherited from this process.
+        """
+        metadata = self.pod["metadata"]
+        hostname = self.pod["spec"].get("hostname") or metadata["name"][:63]
+        mounts = MountTable.of(container, self.volumes)
+        variables = {
+            "PATH": f"{image / 'bin'}:{_SYSTEM_PATH}",
+            "HOME": str(self.home(container["name"])),
+            "TMPDIR": str(self.temporary),
+            "LANG": "C.UTF-8",
+            "HOSTNAME": hostname,
+            **{name: mounts.rewrite(value) for name, value in asked.items()},
+        }
+        inherited = variables.get("PYTHONPATH")
+        variables["PYTHONPATH"] = os.pathsep.join([str(POD_SHIM), *([inherited] if inherited else [])])
+        shim = {
+            "IP": self.address,
+            "HOSTNAME": hostname,
+            "NAMESPACE": metadata["namespace"],
+            "CLUSTER": str(self.host.cluster),
+            "MOUNTS": "\n".join(f"{path}\t{directory}" for path, directory in mounts.mounts.items()),
+        }
+        return variables | {_SHIM_VARIABLE + name: value for name, value in shim.items()}

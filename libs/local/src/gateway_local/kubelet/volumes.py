@@ -1,0 +1,129 @@
+"""Volumes as directories, and the paths at which containers think that they are mounted.
+
+Nothing can be mounted without root. A volume is a directory of the pod's, and a mount is a translation of paths: in
+the container's command, arguments and environment each path below a mount path is replaced by the real one
+(`MountTable.rewrite`), so that every program finds it, in any language; in Python processes the pod shim translates
+the paths that are given to `open` and its like, so that a path written in code works, too.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from gateway_local.kubelet.environment import (
+    ContainerConfigError,
+    Lookup,
+    PodContext,
+    field_value,
+    object_data,
+    resource_value,
+)
+
+Manifest = dict[str, Any]
+
+_PROJECTED = ("secret", "configMap", "downwardAPI")
+
+
+class VolumeUnavailable(Exception):
+    """A volume can't be set up now. The text is that of the FailedMount event on a cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class MountTable:
+    """Mount path -> directory, of one container."""
+
+    mounts: Mapping[str, str]
+
+    @classmethod
+    def of(cls, container: Manifest, volumes: Mapping[str, Path]) -> "MountTable":
+        mounts = {}
+        for mount in container.get("volumeMounts") or []:
+            directory = volumes[mount["name"]] / (mount.get("subPath") or "")
+            mounts[str(PurePosixPath(mount["mountPath"]))] = str(directory)
+        # the deepest first: it hides what is above
+        return cls(dict(sorted(mounts.items(), key=lambda item: -len(item[0]))))
+
+    def rewrite(self, text: str) -> str:
+        """Replace each path at or below a mount path, wherever a path can begin in the text."""
+        if not self.mounts:
+            return text
+        paths = "|".join(re.escape(path) for path in self.mounts)
+        # not inside of a longer path or word: /a/etc/x, /etc/xy; but after = : , quotes and blanks
+        pattern = rf"(?<![\w./~-])({paths})(?![\w.-])"
+        return re.sub(pattern, lambda found: self.mounts[found[1]], text)
+
+
+def write_volumes(pod: Manifest, context: PodContext, lookup: Lookup, directory: Path) -> dict[str, Path]:
+    """Set up all of a pod's volumes below `directory`; raises VolumeUnavailable."""
+    return {
+        volume["name"]: _write_volume(volume, context, lookup, directory / volume["name"])
+        for volume in pod["spec"].get("volumes") or []
+    }
+
+
+def _write_volume(volume: Manifest, context: PodContext, lookup: Lookup, directory: Path) -> Path:
+    if "hostPath" in volume:
+        return Path(volume["hostPath"]["path"])
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        for kind in _PROJECTED:
+            if kind in volume:
+                _write_files(directory, _projection(kind, volume[kind], context, lookup))
+                return directory
+        if "projected" in volume:
+            for source in volume["projected"].get("sources") or []:
+                _write_source(directory, source, context, lookup)
+            return directory
+    except ContainerConfigError as error:
+        raise VolumeUnavailable(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}') from error
+    if "emptyDir" in volume:
+        return directory
+    kinds = ", ".join(key for key in volume if key != "name")
+    raise VolumeUnavailable(f'volume "{volume["name"]}": this kubelet has no volumes of kind {kinds or "(none)"}')
+
+
+def _write_source(directory: Path, source: Manifest, context: PodContext, lookup: Lookup) -> None:
+    for kind in _PROJECTED:
+        if kind in source:
+            _write_files(directory, _projection(kind, source[kind], context, lookup))
+            return
+    raise ContainerConfigError(f"this kubelet projects no {', '.join(source)}")
+
+
+def _projection(kind: str, source: Manifest, context: PodContext, lookup: Lookup) -> dict[str, bytes]:
+    """The files of a secret, configMap or downwardAPI source."""
+    if kind == "downwardAPI":
+        return {item["path"]: _downward(item, context).encode() for item in source.get("items") or []}
+    kind = "Secret" if kind == "secret" else "ConfigMap"
+    name = source.get("secretName") or source["name"]
+    manifest = lookup(kind, name)
+    if manifest is None:
+        if source.get("optional"):
+            return {}
+        raise ContainerConfigError(f'{kind.lower()} "{name}" not found')
+    data = object_data(manifest)
+    if not source.get("items"):
+        return data
+    missing = [item["key"] for item in source["items"] if item["key"] not in data]
+    if missing and not source.get("optional"):
+        raise ContainerConfigError(f"references non-existent {kind.lower()} key: {missing[0]}")
+    return {item["path"]: data[item["key"]] for item in source["items"] if item["key"] in data}
+
+
+def _downward(item: Manifest, context: PodContext) -> str:
+    if "fieldRef" in item:
+        return field_value(item["fieldRef"]["fieldPath"], context)
+    containers: Sequence[Manifest] = context.pod["spec"]["containers"]
+    return resource_value(item["resourceFieldRef"], containers)
+
+
+def _write_files(directory: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        path = directory / name
+        if not path.resolve().is_relative_to(directory.resolve()):
+            raise ContainerConfigError(f"invalid path {name!r}: must stay inside of the volume")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # before the content: other users of this machine must not read it
+        path.write_bytes(content)
