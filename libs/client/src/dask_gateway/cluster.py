@@ -165,7 +165,7 @@ class GatewayCluster(SyncMethodMixin):  # type: ignore[misc]  # distributed is u
         if self.asynchronous:
             return self._stop(shutdown)
         if self.status != "closed":
-            if self.loop.asyncio_loop.is_running():  # type: ignore[attr-defined]
+            if self.gateway._loop_is_running():
                 self.sync(self._stop, shutdown)
             self.gateway.close()
         return None

@@ -232,10 +232,17 @@ class Gateway(SyncMethodMixin):  # type: ignore[misc]  # distributed is untyped 
         """Close the connections to the gateway. Clusters are not touched."""
         if self.asynchronous:
             return self._close()
-        if self.loop.asyncio_loop.is_running():  # type: ignore[attr-defined]
+        if self._loop_is_running():
             self.sync(self._close)
         self._loop_runner.stop()
         return None
+
+    def _loop_is_running(self) -> bool:
+        try:
+            _ = self.loop
+        except RuntimeError:  # distributed's way to say that it is not
+            return False
+        return True
 
     async def _close(self) -> None:
         await self._transport.close()
@@ -264,8 +271,10 @@ class Gateway(SyncMethodMixin):  # type: ignore[misc]  # distributed is untyped 
         self.close()
 
     def __del__(self) -> None:
-        # `_loop_runner` is set last; in the event loop's own thread nothing may wait for that loop.
-        if hasattr(self, "_loop_runner") and not sys.is_finalizing() and not self.asynchronous:
+        if not hasattr(self, "_loop_runner") or self._asynchronous or sys.is_finalizing():
+            return
+        # Collected by the thread of its own event loop, nothing may wait for that loop.
+        if not self.asynchronous:
             self.close()
 
     def __repr__(self) -> str:

@@ -43,7 +43,7 @@ class IdleClock:
 
 
 async def shut_down_when_idle(scheduler: Any, idle_timeout: float, shutdown: Callable[[], Awaitable[None]]) -> None:
-    """Call ``shutdown`` once the scheduler was idle for ``idle_timeout`` seconds, and again for as long as that fails."""
+    """Call ``shutdown`` after ``idle_timeout`` seconds without work, and again for as long as that fails."""
     clock = IdleClock(scheduler)
     while True:
         await asyncio.sleep(idle_timeout / 4)
