@@ -100,9 +100,7 @@ def _about(plural: str, group: str, name: str) -> dict[str, Any]:
 
 
 def not_found(plural: str, group: str, name: str) -> StatusError:
-    return StatusError(
-        404, "NotFound", f'{qualified(plural, group)} "{name}" not found', _about(plural, group, name)
-    )
+    return StatusError(404, "NotFound", f'{qualified(plural, group)} "{name}" not found', _about(plural, group, name))
 
 
 def no_such_path() -> StatusError:
@@ -144,9 +142,7 @@ def forbidden(plural: str, group: str, name: str, why: str) -> StatusError:
 
 
 def method_not_allowed() -> StatusError:
-    return StatusError(
-        405, "MethodNotAllowed", "the server does not allow this method on the requested resource"
-    )
+    return StatusError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
 
 
 def unsupported_media_type(accepted: Sequence[str]) -> StatusError:
@@ -158,9 +154,7 @@ def unsupported_media_type(accepted: Sequence[str]) -> StatusError:
 
 
 def not_acceptable(offered: Sequence[str]) -> StatusError:
-    return StatusError(
-        406, "NotAcceptable", f"only the following media types are accepted: {', '.join(offered)}"
-    )
+    return StatusError(406, "NotAcceptable", f"only the following media types are accepted: {', '.join(offered)}")
 
 
 def unauthorized() -> StatusError:

@@ -38,13 +38,13 @@ class Objects:
 
     def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         """The object, or None. The namespace of a cluster-scoped resource is ""."""
-        stored = self._storage.table(self._kind(resource)).get(namespace, name)
+        stored = self._storage.open(self._kind(resource).key).get(namespace, name)
         return stored.object if stored else None
 
     def list(self, resource: Resource, namespace: str | None = None, label_selector: str = "") -> list[Manifest]:
         """The objects of a namespace, or of all (None), in no particular order."""
         matches = parse_label_selector(label_selector)
-        table = self._storage.table(self._kind(resource))
+        table = self._storage.open(self._kind(resource).key)
         return [stored.object for stored in table.iterate(namespace) if matches(stored.labels)]
 
     def create(self, resource: Resource, manifest: Manifest) -> Manifest:
@@ -88,12 +88,12 @@ class Objects:
 
         A consumer that falls far behind gets `StatusError` 410, as over HTTP, and has to begin anew.
         """
-        table = self._storage.table(self._kind(resource))
+        table = self._storage.open(self._kind(resource).key)
         existing = list(table.iterate(namespace))
         with table.subscribe(namespace) as subscription:
             for stored in existing:
                 yield "ADDED", stored.object
-            while True:
+            while not subscription.closed:
                 try:
                     changes = await subscription.take()
                 except Overflow as error:

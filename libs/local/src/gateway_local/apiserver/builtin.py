@@ -1,0 +1,174 @@
+"""The kinds of Kubernetes itself that this server has."""
+
+import base64
+import itertools
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address
+from typing import Any
+
+from gateway_common import resources
+from gateway_common.resources import Resource
+from gateway_local.apiserver.errors import FieldProblem
+from gateway_local.apiserver.kinds import METADATA_FIELDS, Kind
+from gateway_local.apiserver.pods import check_pod, set_pod_defaults
+from gateway_local.apiserver.schema import kubernetes_type
+from gateway_local.apiserver.validation import check_label_name
+
+Manifest = dict[str, Any]
+
+_SERVICE_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+_FIRST_SERVICE_ADDRESS = IPv4Address("10.96.0.1")
+
+
+def _paths(*fields: str) -> Mapping[str, tuple[str, ...]]:
+    return {**METADATA_FIELDS, **{name: tuple(name.split(".")) for name in fields}}
+
+
+def _kind(resource: Resource, *short_names: str, **rules: Any) -> Kind:
+    return Kind(
+        resource=resource,
+        singular=resource.kind.lower(),
+        schema=kubernetes_type(resource.kind),
+        list_kind=f"{resource.kind}List",
+        short_names=short_names,
+        **rules,
+    )
+
+
+def builtin_kinds() -> list[Kind]:
+    """Kinds in the order of discovery. Services get addresses from a range of their own in each call's kinds."""
+    set_service_defaults = _ServiceDefaults()
+    return [
+        _kind(resources.CONFIGMAPS, "cm"),
+        _kind(
+            resources.EVENTS,
+            "ev",
+            selectable=_paths(
+                "involvedObject.kind",
+                "involvedObject.namespace",
+                "involvedObject.name",
+                "involvedObject.uid",
+                "involvedObject.apiVersion",
+                "involvedObject.resourceVersion",
+                "involvedObject.fieldPath",
+                "reason",
+                "reportingComponent",
+                "type",
+            ),
+        ),
+        _kind(
+            resources.NAMESPACES,
+            "ns",
+            has_status=True,
+            selectable=_paths("status.phase"),
+            name_rule=check_label_name,
+            set_defaults=_set_namespace_defaults,
+        ),
+        _kind(resources.NODES, "no", has_status=True, selectable=_paths("spec.unschedulable")),
+        _kind(
+            resources.PODS,
+            "po",
+            categories=("all",),
+            has_status=True,
+            counts_generations=True,
+            selectable=_paths(
+                "spec.nodeName",
+                "spec.restartPolicy",
+                "spec.schedulerName",
+                "spec.serviceAccountName",
+                "status.phase",
+                "status.podIP",
+            ),
+            set_defaults=set_pod_defaults,
+            check=check_pod,
+        ),
+        _kind(
+            resources.SECRETS,
+            selectable=_paths("type"),
+            set_defaults=_set_secret_defaults,
+            check=_check_secret,
+        ),
+        _kind(resources.SERVICEACCOUNTS, "sa"),
+        _kind(
+            resources.SERVICES,
+            "svc",
+            categories=("all",),
+            has_status=True,
+            selectable=_paths("spec.clusterIP", "spec.type"),
+            name_rule=check_label_name,
+            set_defaults=set_service_defaults,
+            check=_check_service,
+        ),
+        _kind(resources.LEASES),
+        _kind(resources.ENDPOINTSLICES, check=_check_endpoint_slice),
+    ]
+
+
+def _set_namespace_defaults(namespace: Manifest) -> None:
+    if "deletionTimestamp" not in namespace["metadata"]:
+        namespace.setdefault("spec", {}).setdefault("finalizers", ["kubernetes"])
+    if not namespace.get("status"):
+        namespace["status"] = {"phase": "Active"}
+    labels = namespace["metadata"].get("labels") or {}
+    namespace["metadata"]["labels"] = {**labels, "kubernetes.io/metadata.name": namespace["metadata"]["name"]}
+
+
+def _set_secret_defaults(secret: Manifest) -> None:
+    secret.setdefault("type", "Opaque")
+    for key, value in secret.pop("stringData", {}).items():
+        secret.setdefault("data", {})[key] = base64.b64encode(value.encode()).decode()
+
+
+def _check_secret(secret: Manifest, old: Manifest | None) -> Iterator[FieldProblem]:
+    if old is not None and secret["type"] != old["type"]:
+        yield FieldProblem.invalid("type", secret["type"], "field is immutable")
+
+
+class _ServiceDefaults:
+    """Fills in services, and gives each one that is not headless an address of the cluster's."""
+
+    def __init__(self) -> None:
+        self._addresses = itertools.count(1)
+
+    def __call__(self, service: Manifest) -> None:
+        spec = service.setdefault("spec", {})
+        spec.setdefault("type", "ClusterIP")
+        spec.setdefault("sessionAffinity", "None")
+        for port in spec.get("ports", ()):
+            port.setdefault("protocol", "TCP")
+            port.setdefault("targetPort", port.get("port"))
+        if spec["type"] == "ExternalName":
+            return
+        if not spec.get("clusterIP"):
+            spec["clusterIP"] = str(_FIRST_SERVICE_ADDRESS + next(self._addresses))
+        spec.setdefault("clusterIPs", [spec["clusterIP"]])
+        spec.setdefault("ipFamilies", ["IPv4"])
+        spec.setdefault("ipFamilyPolicy", "SingleStack")
+        spec.setdefault("internalTrafficPolicy", "Cluster")
+        service.setdefault("status", {}).setdefault("loadBalancer", {})
+
+
+def _check_service(service: Manifest, old: Manifest | None) -> Iterator[FieldProblem]:
+    spec = service["spec"]
+    if spec["type"] not in _SERVICE_TYPES:
+        yield FieldProblem.not_supported("spec.type", spec["type"], _SERVICE_TYPES)
+    ports = spec.get("ports", [])
+    if not ports and spec.get("clusterIP") != "None" and spec["type"] != "ExternalName":
+        yield FieldProblem.required("spec.ports")
+    names: set[str] = set()
+    for index, port in enumerate(ports):
+        field = f"spec.ports[{index}]"
+        if not 0 < port.get("port", 0) < 65536:
+            yield FieldProblem.invalid(f"{field}.port", port.get("port", 0), "must be between 1 and 65535, inclusive")
+        if len(ports) > 1 and not port.get("name"):
+            yield FieldProblem.required(f"{field}.name")
+        elif port.get("name") in names:
+            yield FieldProblem.duplicate(f"{field}.name", port["name"])
+        names.add(port.get("name", ""))
+    if old is not None and old["spec"].get("clusterIP") != spec.get("clusterIP"):
+        yield FieldProblem.invalid("spec.clusterIP", spec.get("clusterIP"), "field is immutable")
+
+
+def _check_endpoint_slice(piece: Manifest, _: Manifest | None) -> Iterator[FieldProblem]:
+    if not piece.get("addressType"):
+        yield FieldProblem.required("addressType")

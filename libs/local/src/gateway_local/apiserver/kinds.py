@@ -1,0 +1,90 @@
+"""What the server knows of one kind of object."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway_common.resources import Resource
+from gateway_local.apiserver.errors import FieldProblem
+from gateway_local.apiserver.schema import Raw, Schema
+from gateway_local.apiserver.validation import NameRule, check_subdomain_name
+
+Manifest = dict[str, Any]
+
+METADATA_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "metadata.name": ("metadata", "name"),
+    "metadata.namespace": ("metadata", "namespace"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table that kubectl prints. `value` reads the cell from an object."""
+
+    name: str
+    type: str
+    value: Callable[[Manifest], Any]
+    priority: int = 0
+
+
+def nothing_to_set(_: Manifest) -> None:
+    """For kinds that have no defaults."""
+
+
+def nothing_to_check(_: Manifest, __: Manifest | None) -> Iterator[FieldProblem]:
+    """For kinds whose type says all."""
+    return iter(())
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Kind:
+    """A kind: its names, its schema, and the rules of its own.
+
+    `raw_schema` is what a custom resource's schema was made from. `set_defaults` fills in a private copy. `check`
+    answers what is wrong with an object, given the version that it replaces (None for a new one).
+    """
+
+    resource: Resource
+    singular: str
+    schema: Schema
+    raw_schema: Raw | None = None
+    list_kind: str
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    has_status: bool = False
+    counts_generations: bool = False
+    is_custom: bool = False
+    selectable: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: METADATA_FIELDS)
+    name_rule: NameRule = check_subdomain_name
+    set_defaults: Callable[[Manifest], None] = nothing_to_set
+    check: Callable[[Manifest, Manifest | None], Iterator[FieldProblem]] = nothing_to_check
+    columns: tuple[Column, ...] = ()
+
+    @property
+    def group(self) -> str:
+        return self.resource.group
+
+    @property
+    def version(self) -> str:
+        return self.resource.version
+
+    @property
+    def api_version(self) -> str:
+        return self.resource.api_version
+
+    @property
+    def plural(self) -> str:
+        return self.resource.plural
+
+    @property
+    def name(self) -> str:
+        return self.resource.kind
+
+    @property
+    def namespaced(self) -> bool:
+        return self.resource.namespaced
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Under which its table is stored."""
+        return self.group, self.plural
