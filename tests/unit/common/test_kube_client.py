@@ -1,6 +1,7 @@
 """The client against a server that misbehaves; how it behaves with a good one is in tests/contract/kube."""
 
 import asyncio
+import base64
 import json
 import warnings
 from collections.abc import AsyncIterator, Callable
@@ -23,6 +24,7 @@ from gateway_common.kube import KubeClient
 from gateway_common.resources import CRDS, PODS, Resource
 from gateway_common.settings import KubeSettings
 from tests.kit.scripted_server import Exchange, Handler, ScriptedServer, scripted_server
+from tests.kit.tls import make_key_pair
 
 POD = {"metadata": {"name": "p", "namespace": "dask"}}
 
@@ -244,6 +246,26 @@ async def test_unusable_configuration_says_so(tmp_path: Path, monkeypatch: pytes
         await KubeClient.connect(KubeSettings(kubeconfig=broken))
     with pytest.raises(KubeUnavailable, match="no usable Kubernetes configuration"):
         await KubeClient.connect(KubeSettings(kubeconfig=tmp_path / "none"))
+
+
+async def test_keys_inside_a_kubeconfig_are_not_left_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, certificate = (base64.b64encode(pem.encode()).decode() for pem in make_key_pair())
+    user = {"client-key-data": key, "client-certificate-data": certificate}
+    kubeconfig = {
+        "clusters": [{"name": "c", "cluster": {"server": "https://k", "certificate-authority-data": certificate}}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(kubeconfig))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+
+    await (await KubeClient.connect(KubeSettings(kubeconfig=path))).close()
+
+    assert list(temporary.iterdir()) == []
 
 
 async def test_every_exchange_is_counted_with_its_outcome() -> None:

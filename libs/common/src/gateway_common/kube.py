@@ -4,10 +4,10 @@ kr8s finds the configuration, authenticates and sends; answers go from bytes thr
 become kr8s objects, whose wrapping costs ten times the rest. No cache and no rules of the gateway here.
 """
 
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -15,7 +15,7 @@ import kr8s
 from kr8s.asyncio import Api
 
 from gateway_common.errors import Invalid, KubeUnavailable
-from gateway_common.kube_calls import Call, Caller, CallHook, Channel
+from gateway_common.kube_calls import Call, Caller, CallHook, Channel, resource_path
 from gateway_common.kube_configuration import kr8s_configuration
 from gateway_common.kube_decode import WatchEvent, parse_events
 from gateway_common.kube_errors import error_from_transport
@@ -31,9 +31,6 @@ MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 #: JSON is YAML, and older servers know no other media type for server-side apply.
 APPLY_PATCH = "application/apply-patch+yaml"
-
-#: A path segment that needs no escaping and leads nowhere else.
-_SAFE_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:-]+")
 
 _HEADERS = {
     # Also what the server records as the writer of a field.
@@ -82,7 +79,7 @@ class KubeClient:
         await self._caller.close()
 
     async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> KubeObject:
-        return await self._call("get", "GET", resource, _path(resource, namespace, name))
+        return await self._call("get", "GET", resource, resource_path(resource, namespace, name))
 
     async def list(
         self,
@@ -145,7 +142,7 @@ class KubeClient:
             "create",
             "POST",
             resource,
-            _path(resource, namespace or manifest["metadata"].get("namespace")),
+            resource_path(resource, namespace or manifest["metadata"].get("namespace")),
             params=_present(dryRun="All" if dry_run else ""),
             body=manifest,
             idempotent=dry_run,
@@ -166,7 +163,7 @@ class KubeClient:
             "patch",
             "PATCH",
             resource,
-            _path(resource, namespace, name, subresource),
+            resource_path(resource, namespace, name, subresource),
             body=patch,
             content_type=MERGE_PATCH if merge else JSON_PATCH,
             idempotent=merge,
@@ -187,7 +184,7 @@ class KubeClient:
             "apply",
             "PATCH",
             resource,
-            _path(resource, namespace or metadata.get("namespace"), metadata["name"]),
+            resource_path(resource, namespace or metadata.get("namespace"), metadata["name"]),
             params=_present(fieldManager=field_manager, force="true" if force else ""),
             body={"apiVersion": resource.api_version, "kind": resource.kind, **manifest},
             content_type=APPLY_PATCH,
@@ -209,14 +206,14 @@ class KubeClient:
             gracePeriodSeconds=grace_period_seconds,
             propagationPolicy=propagation_policy,
         )
-        await self._call("delete", "DELETE", resource, _path(resource, namespace, name), body=options or None)
+        await self._call("delete", "DELETE", resource, resource_path(resource, namespace, name), body=options or None)
 
     async def delete_collection(self, resource: Resource, *, namespace: str, label_selector: str) -> None:
         """Delete every object that the selector selects. An empty one, which selects all, raises Invalid."""
         if not label_selector:
             raise Invalid(f"deleting {resource.plural} by selector takes a selector")
         params = {"labelSelector": label_selector}
-        await self._call("deletecollection", "DELETE", resource, _path(resource, namespace), params=params)
+        await self._call("deletecollection", "DELETE", resource, resource_path(resource, namespace), params=params)
 
     @asynccontextmanager
     async def watch(
@@ -269,6 +266,7 @@ class _Kr8sSession:
             api = Api(bypass_factory=True, **kr8s_configuration(settings))
             await api.auth
             await api._create_session()
+            _remove_temporary_files(api.auth)
         except Exception as error:  # files, YAML, programs that print credentials: kr8s lets all of it through
             raise KubeUnavailable(f"no usable Kubernetes configuration: {error!r}") from error
         return cls(api)
@@ -309,13 +307,15 @@ class _Kr8sSession:
             raise error_from_transport(error) from error
 
 
-def _path(resource: Resource, namespace: str | None, name: str = "", subresource: str = "") -> str:
-    if resource.namespaced and not namespace:
-        raise Invalid(f"a {resource.kind} is in a namespace, and none was named")
-    for part in (namespace, name, subresource):
-        if part and not _SAFE_NAME.fullmatch(part):
-            raise Invalid(f"{part[:80]!r} is no name for a {resource.kind}")
-    return resource.path(namespace, name, subresource)
+def _remove_temporary_files(auth: Any) -> None:
+    """kr8s writes keys that are inside a kubeconfig to files and leaves them there; the session has read them."""
+    for section, key, path in (
+        (auth._user, "client-key-data", auth.client_key_file),
+        (auth._user, "client-certificate-data", auth.client_cert_file),
+        (auth._cluster, "certificate-authority-data", auth.server_ca_file),
+    ):
+        if key in section:
+            Path(path).unlink(missing_ok=True)
 
 
 def _present(**params: Any) -> dict[str, Any]:

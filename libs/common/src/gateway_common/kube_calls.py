@@ -4,6 +4,7 @@ Requests and watches go through a `Channel` each, so that what happens to one se
 """
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple, Protocol
@@ -12,7 +13,7 @@ import httpx
 import orjson
 
 from gateway_common.backoff import retry_delay, system_random
-from gateway_common.errors import KubeError
+from gateway_common.errors import Invalid, KubeError
 from gateway_common.kube_decode import parse_json
 from gateway_common.kube_errors import error_from_answer
 from gateway_common.resources import Resource
@@ -23,6 +24,10 @@ CallHook = Callable[[str, Resource, int], None]
 
 #: Seconds until a server that does not even accept a connection counts as away.
 CONNECT_TIMEOUT = 5.0
+
+
+#: A path segment that needs no escaping and leads nowhere else.
+_SAFE_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:-]+")
 
 
 class Session(Protocol):
@@ -187,3 +192,13 @@ class Caller:
     def _count(self, call: Call, code: int) -> None:
         if self._on_call:
             self._on_call(call.verb, call.resource, code)
+
+
+def resource_path(resource: Resource, namespace: str | None, name: str = "", subresource: str = "") -> str:
+    """The URL path of an object or a namespace's collection; raises Invalid for what would lead elsewhere."""
+    if resource.namespaced and not namespace:
+        raise Invalid(f"a {resource.kind} is in a namespace, and none was named")
+    for part in (namespace, name, subresource):
+        if part and not _SAFE_NAME.fullmatch(part):
+            raise Invalid(f"{part[:80]!r} is no name for a {resource.kind}")
+    return resource.path(namespace, name, subresource)
