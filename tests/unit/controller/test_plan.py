@@ -1,0 +1,156 @@
+"""Whole plans, as values."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway_common.config import parse_cluster_config
+from gateway_common.model import DaskClusterStatus, Phase
+from gateway_common.resources import INGRESSROUTES, INGRESSROUTETCPS, PODS, SECRETS, SERVICES
+from gateway_controller.core.build.ingress_route import build_ingress_route
+from gateway_controller.core.build.ingress_route_tcp import build_ingress_route_tcp
+from gateway_controller.core.build.scheduler_pod import build_scheduler_pod
+from gateway_controller.core.build.service import build_service
+from gateway_controller.core.build.worker_pod import build_worker_pods
+from gateway_controller.core.observed import Observed
+from gateway_controller.core.plan import Create, CreateCredentials, Delete, DeletePods, Owner, Plan
+from gateway_controller.core.plan import plan as decide
+from gateway_controller.core.scaling import MOST_AT_ONCE
+from tests.kit.observed import INSTALLATION, NOW, cluster, new_cluster, observe, scheduler, status, worker
+
+CONFIG = parse_cluster_config({})
+ALL_PODS = DeletePods("gateway.dask.org/instance=test,gateway.dask.org/cluster=c0ffee")
+SECRET = Delete(SECRETS, "dask-credentials-c0ffee")
+COMPLETED = "2026-11-23T12:00:00Z"
+STOP = {"reason": "StopRequested", "message": "The cluster was asked to stop"}
+LOST = {"reason": "SchedulerLost", "message": "The scheduler's pod was deleted"}
+
+
+def plan(observed: Observed) -> Plan:
+    return decide(observed, INSTALLATION, NOW)
+
+
+def routes() -> tuple[Create, ...]:
+    return (
+        Create(SERVICES, build_service(INSTALLATION, cluster()), Owner.SCHEDULER),
+        Create(INGRESSROUTES, build_ingress_route(INSTALLATION, cluster()), Owner.SCHEDULER),
+        Create(INGRESSROUTETCPS, build_ingress_route_tcp(INSTALLATION, cluster()), Owner.SCHEDULER),
+    )
+
+
+def test_everything_of_a_new_cluster_is_made_at_once() -> None:
+    pod = Create(PODS, build_scheduler_pod(INSTALLATION, cluster(), CONFIG), Owner.CLUSTER)
+    assert plan(observe(new_cluster())) == Plan(
+        status(Phase.PENDING), actions=((CreateCredentials(),), (pod,), routes())
+    )
+
+
+def test_after_a_restart_between_the_calls_the_scheduler_that_is_there_is_kept() -> None:
+    observed = observe(new_cluster(), scheduler(running=False, ready=False, ip=""))
+    assert plan(observed) == Plan(status(Phase.PENDING), actions=((CreateCredentials(),), routes()))
+
+
+def test_a_cluster_that_starts_is_waited_for_without_doing_anything() -> None:
+    pending = cluster(status=status(Phase.PENDING), replicas=3)
+    assert plan(observe(pending, scheduler(ready=False))) == Plan(pending.status)
+
+
+def test_a_scheduler_that_serves_makes_its_cluster_run_with_its_address() -> None:
+    assert plan(observe(cluster(status=status(Phase.PENDING)), scheduler())) == Plan(status(Phase.RUNNING))
+
+
+def test_a_steady_cluster_needs_nothing() -> None:
+    observed = observe(cluster(replicas=2), scheduler(), worker(0), worker(1))
+    assert plan(observed) == Plan(observed.cluster.status)
+
+
+def test_workers_are_made_in_growing_batches() -> None:
+    pods = [Create(PODS, pod, Owner.SCHEDULER) for pod in build_worker_pods(INSTALLATION, cluster(), CONFIG, range(5))]
+    assert plan(observe(cluster(replicas=5), scheduler())) == Plan(
+        status(), actions=((pods[0],), (pods[1], pods[2]), (pods[3], pods[4]))
+    )
+
+
+def test_ended_workers_are_deleted_before_others_take_their_place() -> None:
+    ended = worker(0, running=False, finished=True)
+    (fresh,) = build_worker_pods(INSTALLATION, cluster(), CONFIG, [1])
+    assert plan(observe(cluster(replicas=1), scheduler(), ended)) == Plan(
+        status(),
+        actions=((Delete(PODS, ended.name, ended.uid),), (Create(PODS, fresh, Owner.SCHEDULER),)),
+    )
+
+
+def test_the_rest_of_very_many_workers_follows_at_once() -> None:
+    many = plan(observe(cluster(replicas=MOST_AT_ONCE + 1), scheduler()))
+    assert sum(map(len, many.actions)) == MOST_AT_ONCE
+    assert many.requeue_after == 0.0
+
+
+def test_a_running_cluster_whose_configuration_was_spoilt_stays_and_says_so() -> None:
+    observed = observe(cluster(config={"worker_cores": -1}, replicas=5), scheduler(), worker(0))
+    spoilt = plan(observed)
+    assert spoilt.actions == ()
+    assert (spoilt.status.phase, spoilt.status.reason) == (Phase.RUNNING, "InvalidConfig")
+    assert "worker_cores" in (spoilt.status.message or "")
+
+
+def test_a_stop_deletes_pods_and_secret_and_is_not_over_before_the_pods_are() -> None:
+    observed = observe(cluster(active=False), scheduler(), worker(0))
+    assert plan(observed) == Plan(
+        status(Phase.STOPPING, **STOP, scheduler_address="10.0.0.1"), actions=((ALL_PODS,), (SECRET,))
+    )
+
+
+def test_a_stopping_cluster_waits_for_its_pods() -> None:
+    stopping = cluster(active=False, status=status(Phase.STOPPING, **STOP))
+    assert plan(observe(stopping, scheduler(deleting=True))) == Plan(stopping.status)
+
+
+def test_a_pod_that_turns_up_while_a_cluster_stops_is_deleted_too() -> None:
+    stopping = cluster(active=False, status=status(Phase.STOPPING, **STOP))
+    observed = observe(stopping, scheduler(deleting=True), worker(0))
+    assert plan(observed) == Plan(stopping.status, actions=((ALL_PODS,),))
+
+
+def test_a_cluster_is_stopped_when_no_pod_is_left() -> None:
+    stopping = cluster(active=False, status=status(Phase.STOPPING, **STOP))
+    assert plan(observe(stopping)) == Plan(status(Phase.STOPPED, **STOP, completion_time=COMPLETED))
+
+
+def test_a_cluster_that_is_stopped_before_anything_was_made_is_over_in_one_step() -> None:
+    stopped = DaskClusterStatus(phase=Phase.STOPPED, **STOP, completion_time=COMPLETED)
+    assert plan(observe(new_cluster(active=False))) == Plan(stopped, actions=((SECRET,),))
+
+
+def test_a_lost_scheduler_fails_its_cluster_which_keeps_the_reason_over_the_clean_up() -> None:
+    observed = observe(cluster(), worker(0))
+    stopping = plan(observed)
+    assert stopping.actions == ((ALL_PODS,), (SECRET,))
+    assert (stopping.status.phase, stopping.status.reason) == (Phase.STOPPING, "SchedulerLost")
+
+    failed = plan(observe(replace(observed.cluster, status=stopping.status)))
+    assert failed.actions == ()
+    assert failed.status == status(Phase.FAILED, **LOST, completion_time=COMPLETED, scheduler_address="10.0.0.1")
+
+
+def test_a_configuration_that_can_not_be_fails_at_once() -> None:
+    failed = plan(observe(new_cluster(config={"worker_cores": -1})))
+    assert failed.actions == ((SECRET,),)
+    assert (failed.status.phase, failed.status.reason) == (Phase.FAILED, "InvalidConfig")
+
+
+@pytest.mark.parametrize("phase", [Phase.STOPPED, Phase.FAILED])
+def test_what_is_over_is_left_alone(phase: Phase) -> None:
+    over = cluster(active=False, status=status(phase, completion_time=COMPLETED))
+    assert plan(observe(over)) == Plan(over.status)
+    assert plan(observe(over, worker(0, deleting=True))) == Plan(over.status)
+
+
+def test_a_pod_that_turns_up_after_the_end_is_deleted() -> None:
+    over = cluster(active=False, status=status(Phase.STOPPED, completion_time=COMPLETED))
+    assert plan(observe(over, scheduler())) == Plan(over.status, actions=((ALL_PODS,),))
+
+
+def test_the_children_of_a_cluster_that_is_being_deleted_go_with_it() -> None:
+    observed = observe(new_cluster(deleting=True))
+    assert plan(observed) == Plan(observed.cluster.status)

@@ -1,0 +1,136 @@
+"""Which phase, and why."""
+
+import pytest
+
+from gateway_common.model import Phase
+from gateway_controller.core.observed import Observed
+from gateway_controller.core.rules import judge
+from tests.kit.observed import cluster, new_cluster, observe, scheduler, status
+
+PENDING = cluster(status=status(Phase.PENDING))
+RUNNING = cluster()
+INVALID = {"worker_cores": -1}
+
+
+@pytest.mark.parametrize(
+    ("observed", "phase", "reason"),
+    [
+        pytest.param(observe(new_cluster()), Phase.PENDING, "SchedulerStarting", id="a new cluster starts"),
+        pytest.param(
+            observe(PENDING, scheduler(running=False, ready=False, ip="")),
+            Phase.PENDING,
+            "SchedulerStarting",
+            id="a scheduler that does not run is waited for",
+        ),
+        pytest.param(
+            observe(PENDING, scheduler(ready=False)),
+            Phase.PENDING,
+            "SchedulerStarting",
+            id="a scheduler that runs but does not serve is waited for",
+        ),
+        pytest.param(observe(PENDING, scheduler()), Phase.RUNNING, "SchedulerRunning", id="a ready scheduler runs"),
+        pytest.param(
+            observe(cluster(status=status(Phase.PENDING), scheduler_started=True), scheduler(ready=False)),
+            Phase.RUNNING,
+            "SchedulerRunning",
+            id="a scheduler that says that it serves need not be probed",
+        ),
+        pytest.param(
+            observe(PENDING, scheduler(ip="")),
+            Phase.PENDING,
+            "SchedulerStarting",
+            id="a scheduler without an address can't be reached",
+        ),
+        pytest.param(
+            observe(RUNNING, scheduler(ready=False)),
+            Phase.RUNNING,
+            "SchedulerRunning",
+            id="a failed probe stops nothing",
+        ),
+        pytest.param(
+            observe(PENDING, scheduler(finished=True, failure="it exited with code 1 (Error)")),
+            Phase.STOPPING,
+            "SchedulerFailed",
+            id="a scheduler that ends while it starts fails its cluster",
+        ),
+        pytest.param(
+            observe(RUNNING, scheduler(finished=True, failure="it exited with code 0")),
+            Phase.STOPPING,
+            "SchedulerFailed",
+            id="a scheduler that ends fails its cluster whatever its exit code",
+        ),
+        pytest.param(
+            observe(RUNNING), Phase.STOPPING, "SchedulerLost", id="a scheduler that is gone fails its cluster"
+        ),
+        pytest.param(
+            observe(RUNNING, scheduler(deleting=True)),
+            Phase.STOPPING,
+            "SchedulerLost",
+            id="a scheduler that somebody deletes is lost",
+        ),
+        pytest.param(
+            observe(cluster(active=False), scheduler()),
+            Phase.STOPPING,
+            "StopRequested",
+            id="a cluster that is asked to stop stops",
+        ),
+        pytest.param(
+            observe(cluster(active=False)),
+            Phase.STOPPING,
+            "StopRequested",
+            id="a stop is no failure even if the scheduler is gone already",
+        ),
+        pytest.param(
+            observe(new_cluster(config=INVALID)),
+            Phase.STOPPING,
+            "InvalidConfig",
+            id="a configuration that can't be is said, not tried",
+        ),
+        pytest.param(
+            observe(cluster(config=INVALID), scheduler()),
+            Phase.RUNNING,
+            "SchedulerRunning",
+            id="a configuration that is spoilt later does not end a running cluster",
+        ),
+        pytest.param(
+            Observed(new_cluster(), refusal="spec.containers: wrong"),
+            Phase.STOPPING,
+            "SchedulerRejected",
+            id="a scheduler pod that is refused for good is not tried for ever",
+        ),
+        pytest.param(
+            observe(cluster(active=False, status=status(Phase.STOPPING, reason="SchedulerLost", message="gone"))),
+            Phase.STOPPING,
+            "SchedulerLost",
+            id="a cluster that fails keeps its reason",
+        ),
+        pytest.param(
+            observe(cluster(active=False, status=status(Phase.FAILED, reason="SchedulerLost", message="gone"))),
+            Phase.FAILED,
+            "SchedulerLost",
+            id="what failed stays failed",
+        ),
+        pytest.param(
+            observe(cluster(status=status(Phase.STOPPED, reason="StopRequested")), scheduler()),
+            Phase.STOPPED,
+            "StopRequested",
+            id="what stopped stays stopped",
+        ),
+    ],
+)
+def test_the_first_rule_that_applies_decides(observed: Observed, phase: Phase, reason: str) -> None:
+    verdict = judge(observed)
+    assert (verdict.phase, verdict.reason) == (phase, reason)
+
+
+@pytest.mark.parametrize(
+    ("observed", "said"),
+    [
+        (observe(new_cluster(config=INVALID)), "worker_cores: input should be greater than 0"),
+        (observe(RUNNING, scheduler(finished=True, failure="it exited with code 3 (Error)")), "exited with code 3"),
+        (Observed(new_cluster(), refusal="a quota of nonsense"), "a quota of nonsense"),
+        (observe(RUNNING), "The scheduler's pod was deleted"),
+    ],
+)
+def test_the_message_says_what_is_wrong(observed: Observed, said: str) -> None:
+    assert said in (judge(observed).message or "")
