@@ -1,5 +1,7 @@
-"""Following objects in the same process: the loop that all embedded controllers share."""
+"""Following objects in the same process: what all embedded controllers are made of."""
 
+import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -8,10 +10,38 @@ from gateway_local.apiserver.errors import StatusError
 from gateway_local.apiserver.objects import Objects
 
 Manifest = dict[str, Any]
+#: Called with "ADDED", "MODIFIED" or "DELETED", and the object.
+Changed = Callable[[str, Manifest], None]
+
+logger = logging.getLogger(__name__)
 
 
-async def follow(objects: Objects, resource: Resource, changed: Callable[[str, Manifest], None]) -> None:
-    """Call `changed` with ("ADDED" | "MODIFIED" | "DELETED", object) for all there is, then for each change, for ever.
+class Loops:
+    """The running loops of one controller."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def follow(self, objects: Objects, resource: Resource, changed: Changed) -> None:
+        """Call `changed` for all there is, then for each change, until stop()."""
+        task = asyncio.create_task(follow(objects, resource, changed), name=f"following {resource.plural}")
+        task.add_done_callback(_log_failure)
+        self._tasks.append(task)
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+
+def _log_failure(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()):
+        logger.error("%s failed, which is a defect", task.get_name(), exc_info=error)
+
+
+async def follow(objects: Objects, resource: Resource, changed: Changed) -> None:
+    """Call `changed` for all there is, then for each change, for ever.
 
     After falling too far behind it begins anew; what was deleted in between is told first, so that a follower that
     handles every object it is told of never keeps one that is gone.

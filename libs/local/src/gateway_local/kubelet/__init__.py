@@ -9,12 +9,11 @@ their own is made around the commands, not in them.
     environment  volumes  sandbox  launch           what a container gets to see
     supervisor  runtime                             processes, and that none outlives the kubelet
     dns  podshim/sitecustomize                      a pod's network, as its processes see it
-    logs  probes  container  pod                    what goes on in a pod
+    logs  podlogs  probes  container  pod           what goes on in a pod
     node  kubelet  simulated                        the kubelets
 """
 
 from gateway_local.kubelet.kubelet import Kubelet
-from gateway_local.kubelet.logs import LogOptions
 from gateway_local.kubelet.simulated import SimulatedKubelet
 
-__all__ = ["Kubelet", "LogOptions", "SimulatedKubelet"]
+__all__ = ["Kubelet", "SimulatedKubelet"]

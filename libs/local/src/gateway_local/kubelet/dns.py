@@ -3,10 +3,9 @@
 `dns/<namespace>/<service>` holds what cluster DNS answers: the address of the service, or those of its ready endpoints
 when it is headless. `proxy/<address>:<port>` holds the endpoints behind a service's address, one `address port` a line:
 no address but the loopback ones is routed here, so what kube-proxy does in the kernel is done when a pod connects.
-Each file is replaced atomically, so a name changes for running pods at once, and nothing is read before it is asked for.
+Each file is replaced atomically: a name changes for running pods at once, and nothing is read before it is asked for.
 """
 
-import asyncio
 import contextlib
 import os
 import shutil
@@ -16,7 +15,7 @@ from typing import Any
 
 from gateway_common.resources import ENDPOINTSLICES, SERVICES
 from gateway_local.apiserver.objects import Objects
-from gateway_local.following import follow
+from gateway_local.following import Loops
 
 Manifest = dict[str, Any]
 Key = tuple[str, str]
@@ -34,12 +33,11 @@ class ClusterDNS:
         self._slices: dict[Key, dict[str, Manifest]] = {}
         self._written: dict[Key, dict[Path, str]] = {}
 
-    async def run(self) -> None:
-        """Until cancelled."""
+    def start(self, loops: Loops) -> None:
+        """Begin, on loops that somebody else stops."""
         shutil.rmtree(self._directory, ignore_errors=True)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(follow(self._objects, SERVICES, self._service_changed))
-            tasks.create_task(follow(self._objects, ENDPOINTSLICES, self._slice_changed))
+        loops.follow(self._objects, SERVICES, self._service_changed)
+        loops.follow(self._objects, ENDPOINTSLICES, self._slice_changed)
 
     def _service_changed(self, change: str, service: Manifest) -> None:
         key = (service["metadata"]["namespace"], service["metadata"]["name"])

@@ -117,10 +117,8 @@ def resource_value(reference: Manifest, containers: Sequence[Manifest]) -> str:
 
 def _from_source(source: Manifest, context: PodContext, lookup: Lookup) -> dict[str, str]:
     prefix = source.get("prefix") or ""
-    kind, reference = (
-        ("Secret", source["secretRef"]) if "secretRef" in source else ("ConfigMap", source["configMapRef"])
-    )
-    manifest = _find(kind, reference, lookup)
+    kind, field = ("Secret", "secretRef") if "secretRef" in source else ("ConfigMap", "configMapRef")
+    manifest = _find(kind, source[field], lookup)
     data = object_data(manifest) if manifest else {}
     return {prefix + key: value.decode(errors="replace") for key, value in data.items() if _ENV_NAME.fullmatch(key)}
 

@@ -2,21 +2,19 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gateway_common.clock import Clock, system_clock
-from gateway_local.apiserver.errors import bad_request, not_found
 from gateway_local.apiserver.objects import Objects
 from gateway_local.kubelet.dns import ClusterDNS
 from gateway_local.kubelet.images import Images
-from gateway_local.kubelet.logs import LogOptions
 from gateway_local.kubelet.node import NodeAgent
 from gateway_local.kubelet.pod import PodWorker
+from gateway_local.kubelet.podlogs import PodLogs
 from gateway_local.kubelet.runtime import Runtime
 from gateway_local.kubelet.sandbox import Host, Sandbox
-from gateway_local.kubelet.states import Waiting
 
 Manifest = dict[str, Any]
 
@@ -33,7 +31,7 @@ class Kubelet(NodeAgent):
     images
         Image name (or prefix) -> virtual environment; see `Images`.
     root
-        A directory for volumes, logs and names of services. Its contents are this kubelet's; it should be the user's own.
+        A directory for volumes, logs and names of services. It belongs to this kubelet alone.
     restart_step
         The first pause between restarts, and between attempts to pull an image, in seconds (Kubernetes: 10).
     """
@@ -56,14 +54,15 @@ class Kubelet(NodeAgent):
         self._runtime = Runtime()
         self._host: Host
         self._workers: dict[str, PodWorker] = {}
+        #: The API server's source of logs.
+        self.logs = PodLogs(self._workers)
         self._unreported: set[PodWorker] = set()
         self._removing: set[asyncio.Task[None]] = set()
 
-    async def start(self) -> None:
+    async def _prepare(self) -> None:
         await self._runtime.start()
         cluster = self._root / "cluster"
-        self._spawn("cluster DNS", ClusterDNS(self._objects, cluster).run())
-        await super().start()
+        ClusterDNS(self._objects, cluster).start(self._loops)
         self._host = Host(
             objects=self._objects,
             runtime=self._runtime,
@@ -86,41 +85,6 @@ class Kubelet(NodeAgent):
         for worker in workers:
             worker.sandbox.remove_files()
         shutil.rmtree(self._root / "cluster", ignore_errors=True)
-
-    def logs(
-        self,
-        namespace: str,
-        pod: str,
-        container: str = "",
-        *,
-        previous: bool = False,
-        options: LogOptions | None = None,
-    ) -> AsyncIterator[bytes]:
-        """The lines of a container's log, as the pod's `log` subresource answers; raises `StatusError` as it does."""
-        worker = self._find(namespace, pod)
-        containers = worker.sandbox.pod["spec"]["containers"]
-        if not container and len(containers) > 1:
-            names = " ".join(manifest["name"] for manifest in containers)
-            raise bad_request(f"a container name must be specified for pod {pod}, choose one of: [{names}]")
-        name = container or containers[0]["name"]
-        found = worker.container(name)
-        if found is None:
-            raise bad_request(f"container {name} is not valid for pod {pod}")
-        log = found.previous_log if previous else found.log
-        if log is None and previous:
-            raise bad_request(f'previous terminated container "{name}" in pod "{pod}" not found')
-        if log is None:
-            state = found.record.state
-            reason = state.reason if isinstance(state, Waiting) else "ContainerCreating"
-            raise bad_request(f'container "{name}" in pod "{pod}" is waiting to start: {reason}')
-        return log.read(options or LogOptions())
-
-    def _find(self, namespace: str, pod: str) -> PodWorker:
-        for worker in self._workers.values():
-            metadata = worker.sandbox.pod["metadata"]
-            if (metadata["namespace"], metadata["name"]) == (namespace, pod):
-                return worker
-        raise not_found("pods", "", pod)
 
     def _pod_bound(self, pod: Manifest) -> None:
         metadata = pod["metadata"]

@@ -8,29 +8,20 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from gateway_common.clock import Clock, from_rfc3339
+from gateway_common.clock import Clock
+from gateway_local.apiserver.podlogs import LogRequest
 
 #: kubelet's default for containerLogMaxSize. Twice as much is kept: the current file and the one before.
 MAX_BYTES = 10 << 20
 #: A line that long is written in parts, as container runtimes do.
 _MAX_LINE = 16 << 10
+#: How long a pipe may stay open after the end of the container.
+_CLOSING_SECONDS = 1.0
 _SEPARATOR = b" stdout "
-
-
-@dataclass(frozen=True, slots=True)
-class LogOptions:
-    """The parameters of a pod's `log` subresource. `since` is a time in seconds since the epoch."""
-
-    follow: bool = False
-    tail_lines: int | None = None
-    limit_bytes: int | None = None
-    since: float | None = None
-    timestamps: bool = False
 
 
 class ContainerLog(asyncio.Protocol):
@@ -60,13 +51,13 @@ class ContainerLog(asyncio.Protocol):
         self._closed.set()
         self._wake()
 
-    async def wait_closed(self, timeout: float = 1.0) -> None:
-        """Until all that the container printed is in the file; not longer than `timeout` seconds.
+    async def wait_closed(self) -> None:
+        """Until all that the container printed is in the file; but not long.
 
         A process that wiped its environment and left its session can outlive its container, and keeps the pipe open.
         """
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(_CLOSING_SECONDS):
                 await self._closed.wait()
 
     def remove(self) -> None:
@@ -80,29 +71,30 @@ class ContainerLog(asyncio.Protocol):
         kept = deque((text for _, text in self._entries()), maxlen=lines)
         return b"".join(kept)[-size:].decode(errors="replace")
 
-    async def read(self, options: LogOptions) -> AsyncIterator[bytes]:
-        """The lines that the options ask for; with `follow`, until the container has ended."""
-        left = options.limit_bytes if options.limit_bytes is not None else float("inf")
-        async for stamp, text in self._follow(options):
-            line = (stamp + b" " + text if options.timestamps else text)[: int(min(left, len(stamp) + len(text) + 1))]
-            left -= len(line)
+    async def read(self, request: LogRequest, *, follow: bool) -> AsyncIterator[bytes]:
+        """The lines that are asked for; with `follow`, until the container has ended."""
+        left = request.limit_bytes
+        async for stamp, text in self._lines(request, follow):
+            line = stamp + b" " + text if request.timestamps else text
+            if left is not None:
+                line = line[:left]
+                left -= len(line)
             if line:
                 yield line
-            if left <= 0:
+            if left == 0:
                 return
 
-    async def _follow(self, options: LogOptions) -> AsyncIterator[tuple[bytes, bytes]]:
-        grown, rotations = self._grown, self._rotations
-        entries: Iterator[tuple[bytes, bytes]] = self._entries()
-        if options.since is not None:
-            since = options.since
-            entries = (entry for entry in entries if from_rfc3339(entry[0].decode()) >= since)
-        if options.tail_lines is not None:
-            entries = iter(deque(entries, maxlen=options.tail_lines))
-        position = self._path.stat().st_size
+    async def _lines(self, request: LogRequest, follow: bool) -> AsyncIterator[tuple[bytes, bytes]]:
+        grown, rotations, position = self._grown, self._rotations, self._path.stat().st_size
+        entries = self._entries()
+        if request.since is not None:
+            since = request.since
+            entries = (entry for entry in entries if datetime.fromisoformat(entry[0].decode()) >= since)
+        if request.tail_lines is not None:
+            entries = iter(deque(entries, maxlen=request.tail_lines))
         for entry in entries:
             yield entry
-        while options.follow and not (self._closed.is_set() and grown is self._grown):
+        while follow and not (self._closed.is_set() and grown is self._grown):
             await grown.wait()
             grown = self._grown
             if rotations != self._rotations:

@@ -1,11 +1,11 @@
 """What every kubelet does: register its node, follow the pods that are bound to it, and stand still when frozen.
 
-The seam between kubelets is three hooks: `_pod_bound` (a pod is there, or changed, or is to go), `_pod_gone` (its object
-is no more) and `_resume` (the node was thawed). `Kubelet` starts processes in them, `SimulatedKubelet` does not.
+The seam between kubelets are the hooks: `_pod_bound` (a pod is there, or changed, or is to go), `_pod_gone` (its object
+is no more), `_prepare` (before the first pod) and `_resume` (the node was thawed). `Kubelet` starts processes in them,
+`SimulatedKubelet` does not.
 """
 
 import asyncio
-import logging
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -14,13 +14,11 @@ from gateway_common.clock import Clock, to_rfc3339
 from gateway_common.resources import NODES, PODS
 from gateway_local.apiserver.errors import StatusError
 from gateway_local.apiserver.objects import Objects
-from gateway_local.following import follow
+from gateway_local.following import Loops
 from gateway_local.kubelet.addresses import AddressRange
 from gateway_local.kubelet.status import PodFacts, build_status
 
 Manifest = dict[str, Any]
-
-logger = logging.getLogger(__name__)
 
 
 class NodeAgent:
@@ -41,19 +39,17 @@ class NodeAgent:
         self._pods: dict[str, Manifest] = {}
         self._thawed = asyncio.Event()
         self._thawed.set()
-        self._following: list[asyncio.Task[None]] = []
+        self._loops = Loops()
 
     async def start(self) -> None:
         """Register the node and look after its pods from now on."""
         self._addresses = AddressRange.claim()
+        await self._prepare()
         self._register()
-        self._spawn("pods", follow(self._objects, PODS, self._pod_changed))
+        self._loops.follow(self._objects, PODS, self._pod_changed)
 
     async def stop(self) -> None:
-        for task in self._following:
-            task.cancel()
-        await asyncio.gather(*self._following, return_exceptions=True)
-        self._following.clear()
+        await self._loops.stop()
         self._addresses.close()
 
     def freeze(self) -> None:
@@ -82,6 +78,9 @@ class NodeAgent:
 
     def _resume(self) -> None:
         """After a thaw."""
+
+    async def _prepare(self) -> None:
+        """Before the first pod."""
 
     def _pod_changed(self, change: str, pod: Manifest) -> None:
         if self.frozen or not self._is_ours(pod):
@@ -119,12 +118,6 @@ class NodeAgent:
             if error.code not in (404, 409):  # somebody else removed it, or made a new one of this name
                 raise
 
-    def _spawn(self, what: str, work: Any) -> None:
-        """Run something until stop(); its failure is a defect, and is logged at once."""
-        task: asyncio.Task[None] = asyncio.create_task(work, name=f"{self.node_name}: {what}")
-        self._following.append(task)
-        task.add_done_callback(_log_failure)
-
     def _register(self) -> None:
         now = to_rfc3339(self._clock())
         ready = {
@@ -150,8 +143,3 @@ class NodeAgent:
         if self._objects.get(NODES, "", self.node_name) is None:
             self._objects.create(NODES, node)
         self._objects.patch(NODES, "", self.node_name, {"status": status}, "status")
-
-
-def _log_failure(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and (error := task.exception()):
-        logger.error("%s failed", task.get_name(), exc_info=error)

@@ -25,7 +25,7 @@ class PodWorker:
         spec = sandbox.pod["spec"]
         self.sandbox = sandbox
         self.terminating: asyncio.Task[None] | None = None
-        self._changed = lambda: changed(self)
+        self._report = changed
         self._policy = spec.get("restartPolicy") or "Always"
         self._started_at = sandbox.host.clock()
         self._stopping = asyncio.Event()
@@ -77,6 +77,9 @@ class PodWorker:
 
     def container(self, name: str) -> Container | None:
         return next((container for container in self._all() if container.record.name == name), None)
+
+    def _changed(self) -> None:
+        self._report(self)
 
     def _all(self) -> list[Container]:
         return [*self._init, *self._containers]

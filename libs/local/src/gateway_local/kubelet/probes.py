@@ -67,7 +67,8 @@ async def check(probe: Probe, address: str, ports: Sequence[Manifest], execute: 
             if "httpGet" in action:
                 return await _http_get(action["httpGet"], address, ports)
             if "tcpSocket" in action:
-                return await _connect(action["tcpSocket"], address, ports)
+                await _connect(action["tcpSocket"], address, ports)
+                return None
     except TimeoutError:
         return f"no answer within {probe.timeout:g} s"
     except (OSError, ValueError) as error:

@@ -134,7 +134,12 @@ class Runtime:
     async def _writable(self) -> None:
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[None] = loop.create_future()
-        loop.add_writer(self._control, lambda: ready.done() or ready.set_result(None))
+
+        def proceed() -> None:
+            loop.remove_writer(self._control)
+            ready.set_result(None)
+
+        loop.add_writer(self._control, proceed)
         try:
             await ready
         finally:

@@ -109,7 +109,6 @@ def _condition(type_: str, verdict: tuple[str, str, str], previous: Sequence[Man
     return {
         "type": type_,
         "status": status,
-        "lastProbeTime": None,
         "lastTransitionTime": since or to_rfc3339(now),
         **({"reason": reason} if reason else {}),
         **({"message": message} if message else {}),

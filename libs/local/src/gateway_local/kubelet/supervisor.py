@@ -1,4 +1,4 @@
-"""The parent of all processes of one kubelet's pods: a small program of its own, run as `python -I -S supervisor.py FD`.
+"""The parent of all processes of one kubelet's pods: a program of its own, run as `python -I -S supervisor.py FD`.
 
 It exists so that no process outlives the kubelet, even when that is killed with SIGKILL:
 

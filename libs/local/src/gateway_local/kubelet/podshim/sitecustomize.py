@@ -18,11 +18,18 @@ kubelet rewrites mount paths in commands and environment, too. 127.0.0.1 is shar
 there does so for all pods.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import socket
 import sys
 from _socket import socket as kernel
+
+TYPE_CHECKING = False  # typing would take longer to import than all the rest
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 ENV = "GATEWAY_LOCAL_POD_"
 IP = os.environ.get(ENV + "IP", "")
@@ -36,8 +43,8 @@ read_file = open
 system_getaddrinfo = socket.getaddrinfo
 
 
-def cluster_addresses(host):  # type: ignore[no-untyped-def]  # plain Python 3.9, checked by its tests
-    """What cluster DNS answers for a name: addresses, [] when there are none, None when it isn't cluster DNS's to say."""
+def cluster_addresses(host: str) -> list[str] | None:
+    """What cluster DNS answers: addresses, [] when there are none, None for a name that is not its to answer."""
     name = host.rstrip(".").lower()
     if name == HOSTNAME:
         return [IP]
@@ -62,13 +69,12 @@ def cluster_addresses(host):  # type: ignore[no-untyped-def]  # plain Python 3.9
         return [] if ours or ("." in name and os.path.isdir(namespace)) else None
 
 
-def getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):  # type: ignore[no-untyped-def]  # noqa: A002  # its real names
+def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> list[Any]:  # noqa: A002  # its real names
     if isinstance(host, (bytes, bytearray)):
         host = host.decode("idna")
-    if not host:
-        addresses = [IP] if flags & socket.AI_PASSIVE else None
-    else:
-        addresses = cluster_addresses(host)
+    addresses = cluster_addresses(host) if host else None
+    if not host and flags & socket.AI_PASSIVE:
+        addresses = [IP]
     found = [
         info
         for address in ([host] if addresses is None else addresses)
@@ -80,16 +86,16 @@ def getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):  # type: ignore
     return found
 
 
-def gethostbyname(host):  # type: ignore[no-untyped-def]
+def gethostbyname(host: str) -> str:
     return getaddrinfo(host, None, socket.AF_INET)[0][4][0] if host else "0.0.0.0"  # noqa: S104  # as the original
 
 
-def gethostbyname_ex(host):  # type: ignore[no-untyped-def]
+def gethostbyname_ex(host: str) -> tuple[str, list[str], list[str]]:
     infos = getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
     return host, [], [info[4][0] for info in infos]
 
 
-def pod_listens(port):  # type: ignore[no-untyped-def]
+def pod_listens(port: int) -> bool:
     """Whether something of this pod listens on the port: only then can't it be bound once more."""
     trial = kernel(socket.AF_INET, socket.SOCK_STREAM)
     try:
@@ -102,7 +108,7 @@ def pod_listens(port):  # type: ignore[no-untyped-def]
     return False
 
 
-def destination(address):  # type: ignore[no-untyped-def]
+def destination(address: tuple[str, int]) -> tuple[str, int]:
     """Where a connection to this address goes from inside of the pod."""
     host, port = address
     addresses = cluster_addresses(host) if host else None
@@ -119,21 +125,21 @@ def destination(address):  # type: ignore[no-untyped-def]
         return host, port
     if not choices:
         raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused: the service has no endpoints")
-    endpoint, port = choices[os.urandom(1)[0] % len(choices)].split()  # at random, as kube-proxy does
-    return endpoint, int(port)
+    endpoint, target = choices[os.urandom(1)[0] % len(choices)].split()  # at random, as kube-proxy does
+    return endpoint, int(target)
 
 
-class PodSocket:
+class PodSocket(socket.socket):
     """The methods that `socket.socket` gets in a pod. They stay thin: every connection passes here."""
 
-    def bind(self, address):  # type: ignore[no-untyped-def]
+    def bind(self, address: Any) -> None:
         if self.family == socket.AF_INET and address[0] in ("", "0.0.0.0"):  # noqa: S104
             address = (IP, address[1])
         elif self.family == socket.AF_INET6:
             raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address: a pod has no IPv6")
         return kernel.bind(self, address)
 
-    def _dial(self, method, address):  # type: ignore[no-untyped-def]
+    def _dial(self, method: Callable[[kernel, Any], Any], address: Any) -> Any:
         if self.family != socket.AF_INET:
             return method(self, address)
         address = destination(address)
@@ -150,20 +156,21 @@ class PodSocket:
             # a pod always has a route; its datagrams may get lost. This is how programs ask for their own address
             return kernel.bind(self, (IP, 0))
 
-    def connect(self, address):  # type: ignore[no-untyped-def]
-        return self._dial(kernel.connect, address)
+    def connect(self, address: Any) -> None:
+        self._dial(kernel.connect, address)
 
-    def connect_ex(self, address):  # type: ignore[no-untyped-def]
-        return self._dial(kernel.connect_ex, address)
+    def connect_ex(self, address: Any) -> int:
+        code: int = self._dial(kernel.connect_ex, address)
+        return code
 
-    def getsockname(self):  # type: ignore[no-untyped-def]
+    def getsockname(self) -> Any:
         address = kernel.getsockname(self)
         if self.family == socket.AF_INET and not address[0].startswith(("127.", "0.")):
             return IP, address[1]
         return address
 
 
-def install_network():  # type: ignore[no-untyped-def]
+def install_network() -> None:
     for name in ("bind", "_dial", "connect", "connect_ex", "getsockname"):
         setattr(socket.socket, name, getattr(PodSocket, name))
     socket.has_ipv6 = False
@@ -176,14 +183,14 @@ def install_network():  # type: ignore[no-untyped-def]
     os.uname = lambda: names
 
 
-def install_mounts():  # type: ignore[no-untyped-def]
+def install_mounts() -> None:
     import builtins  # noqa: PLC0415  # most pods have no mounts
     import io  # noqa: PLC0415
 
     mounts = [line.split("\t") for line in MOUNTS.splitlines()]
 
-    def mapped(function):  # type: ignore[no-untyped-def]
-        def call(path=".", *args, **kwargs):  # type: ignore[no-untyped-def]
+    def mapped(function: Any) -> Any:
+        def call(path: Any = ".", *args: Any, **kwargs: Any) -> Any:
             if isinstance(path, (str, os.PathLike)):
                 name = os.fspath(path)
                 for mount, directory in mounts:
@@ -199,7 +206,7 @@ def install_mounts():  # type: ignore[no-untyped-def]
         setattr(os, name, mapped(getattr(os, name)))
 
 
-def run_other_sitecustomize():  # type: ignore[no-untyped-def]
+def run_other_sitecustomize() -> None:
     """The image may have a sitecustomize of its own, which this one hides."""
     from importlib.machinery import PathFinder  # noqa: PLC0415
 
