@@ -80,6 +80,6 @@ def test_arguments_win_over_the_configuration_and_are_no_templates() -> None:
 
 
 def test_a_template_with_an_unknown_variable_names_it() -> None:
-    with dask.config.set({"gateway.address": "https://{NO_SUCH_VARIABLE}"}):
-        with pytest.raises(ValueError, match="'NO_SUCH_VARIABLE', which is not set"):
-            resolve()
+    configured = {"gateway.address": "https://{NO_SUCH_VARIABLE}"}
+    with dask.config.set(configured), pytest.raises(ValueError, match="'NO_SUCH_VARIABLE', which is not set"):
+        resolve()

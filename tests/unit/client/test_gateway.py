@@ -157,13 +157,13 @@ async def test_a_refusal_is_an_error_with_the_gateways_reason(
 async def test_an_answer_that_is_no_json_asks_about_the_address(gateway_api: MiniGateway) -> None:
     gateway_api.answers["GET", "/api/version"] = [(200, b"<html>Log in</html>")]
     async with client_of(gateway_api) as gateway:
-        with pytest.raises(GatewayServerError, match="is http://.* the address of a gateway"):
+        with pytest.raises(GatewayServerError, match=r"is http://.* the address of a gateway"):
             await gateway.get_versions()
 
 
 async def test_an_unreachable_gateway_is_a_connection_error_that_names_it() -> None:
     async with Gateway("http://127.0.0.1:9", auth=BasicAuth("ada"), asynchronous=True) as gateway:
-        with pytest.raises(ConnectionError, match="Failed to reach the gateway at http://127.0.0.1:9"):
+        with pytest.raises(ConnectionError, match=r"Failed to reach the gateway at http://127\.0\.0\.1:9"):
             await gateway.list_clusters()
 
 
@@ -316,7 +316,7 @@ async def test_the_same_methods_work_without_an_event_loop(gateway_api: MiniGate
         with Gateway(gateway_api.url, auth=BasicAuth("ada", "pw")) as gateway:
             assert not gateway.asynchronous
             assert repr(gateway) == f"Gateway<{gateway_api.url}>"
-            with pytest.raises(ValueError, match="Cluster ns.b not found"):
+            with pytest.raises(ValueError, match=r"Cluster ns\.b not found"):
                 gateway.get_cluster("ns.b")
             return gateway.list_clusters(), gateway.submit(n=1), gateway.stop_cluster("ns.a")
 
