@@ -16,11 +16,12 @@ from gateway_api.clusters.schemas import (
     ScaleRequest,
 )
 from gateway_api.clusters.service import ClusterService, parse_statuses
+from gateway_api.direct_route import DirectRoute
 from gateway_api.openapi import body_of, errors
 from gateway_api.responses import json_bytes, json_response
 from gateway_api.sessions.callers import ClusterToken, CurrentUser, UserOrCluster
 
-router = APIRouter(prefix="/api/v1/clusters", tags=["clusters"])
+router = APIRouter(prefix="/api/v1/clusters", tags=["clusters"], route_class=DirectRoute)
 
 
 async def cluster_service(request: Request) -> ClusterService:

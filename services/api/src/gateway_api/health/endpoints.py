@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
+from gateway_api.direct_route import DirectRoute
 from gateway_api.health.service import HealthService
 from gateway_api.openapi import UnexpectedErrorModel
 from gateway_api.responses import json_bytes
@@ -12,6 +13,7 @@ from gateway_api.responses import json_bytes
 router = APIRouter(
     prefix="/api",
     tags=["gateway"],
+    route_class=DirectRoute,
     responses={500: {"model": UnexpectedErrorModel, "description": "An unexpected failure."}},
 )
 
