@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from gateway_local.apiserver.errors import no_such_path
 from gateway_local.apiserver.kinds import Kind
+from gateway_local.apiserver.storage import TableKey
 
 
 class Catalog:
@@ -25,6 +26,10 @@ class Catalog:
         if kind is None:
             raise no_such_path()
         return kind
+
+    def of_table(self, key: TableKey) -> Kind | None:
+        """The kind whose objects are in a table, if it is still served."""
+        return next((kind for kind in self if kind.key == key), None)
 
     def of_group(self, group: str, version: str) -> list[Kind]:
         return [kind for kind in self if (kind.group, kind.version) == (group, version)]

@@ -17,11 +17,14 @@ from gateway_local.apiserver.catalog import Catalog
 from gateway_local.apiserver.crds import definitions_kind, follow_definitions
 from gateway_local.apiserver.endpoints import Endpoints
 from gateway_local.apiserver.faults import Faults
+from gateway_local.apiserver.garbage import GarbageCollector
 from gateway_local.apiserver.http import Application
 from gateway_local.apiserver.objects import Objects
 from gateway_local.apiserver.operations import Operations
 from gateway_local.apiserver.podlogs import LogSource
 from gateway_local.apiserver.storage import HISTORY, Storage
+from gateway_local.apiserver.terminating import Terminator
+from gateway_local.apiserver.traefik_crds import traefik_definitions
 
 Manifest = dict[str, Any]
 
@@ -36,7 +39,7 @@ class ApiServer:
     tokens
         The bearer tokens that are accepted. Empty: any request is, with a token or without.
     definitions
-        CustomResourceDefinitions to begin with.
+        CustomResourceDefinitions to begin with, beside Traefik's.
     history
         Changes of each resource that watches can go back to.
     """
@@ -49,16 +52,21 @@ class ApiServer:
         self.catalog = Catalog([*builtin_kinds(), definitions_kind()])
         follow_definitions(self.catalog, self.storage)
         self.operations = Operations(self.storage)
+        self._controllers = (
+            GarbageCollector(self.catalog, self.storage, self.operations),
+            Terminator(self.catalog, self.storage, self.operations),
+        )
         self.objects = Objects(self.catalog, self.storage, self.operations)
         self.faults = Faults()
         self.requests: Counter[tuple[str, str]] = Counter()
         self.endpoints = Endpoints(self.storage, self.operations)
         self.application = Application(self.catalog, self.endpoints, self.faults, self._tokens, self.requests)
         self.url = ""
-        self._serving: tuple[uvicorn.Server, asyncio.Task[None]] | None = None
+        self._server: _Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         for name in _FIRST_NAMESPACES:
             self.objects.create(NAMESPACES, {"metadata": {"name": name}})
-        for definition in definitions:
+        for definition in (*traefik_definitions(), *definitions):
             self.objects.create(CRDS, definition)
 
     def register_log_source(self, source: LogSource) -> None:
@@ -80,19 +88,22 @@ class ApiServer:
             )
         )
         self.url = f"http://{host}:{listener.getsockname()[1]}"
-        task = asyncio.create_task(server.serve(sockets=[listener]), name="kubernetes API server")
-        self._serving = server, task
+        self._server = server
+        self._tasks = [asyncio.create_task(controller.run()) for controller in self._controllers]
+        self._tasks.append(asyncio.create_task(server.serve(sockets=[listener]), name="kubernetes API server"))
         await server.listening.wait()
 
     async def stop(self) -> None:
         """End all watches and connections, and listen no longer."""
-        if self._serving is None:
+        if self._server is None:
             return
-        server, task = self._serving
-        self._serving = None
+        *controllers, serving = self._tasks
+        for task in controllers:
+            task.cancel()
         self.storage.close()
-        server.should_exit = True
-        await task
+        self._server.should_exit = True
+        self._server = None
+        await asyncio.gather(serving, *controllers, return_exceptions=True)
 
     def kubeconfig(self, path: Path, namespace: str = "default") -> Path:
         """Write a kubeconfig for this server, readable by its owner only; the answer is its path."""

@@ -13,6 +13,8 @@ from typing import Any, Literal, Self
 import orjson
 
 Manifest = dict[str, Any]
+TableKey = tuple[str, str]
+"""(group, plural)."""
 ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 HISTORY = 8192
@@ -141,7 +143,8 @@ class Subscription:
 class Table:
     """All objects of one resource."""
 
-    def __init__(self, storage: "Storage", history: int) -> None:
+    def __init__(self, storage: "Storage", key: TableKey, history: int) -> None:
+        self.key = key
         self._storage = storage
         self._by_namespace: dict[str, dict[str, Stored]] = {}
         self._history: deque[Change] = deque()
@@ -240,20 +243,20 @@ class Storage:
         self.version = time.time_ns() // 1_000_000
         self.listeners: list[Callable[[Table, Change], None]] = []
         self._history = history
-        self._tables: dict[Hashable, Table] = {}
+        self._tables: dict[TableKey, Table] = {}
 
     def next_version(self) -> int:
         self.version += 1
         return self.version
 
-    def open(self, key: Hashable) -> Table:
+    def open(self, key: TableKey) -> Table:
         """The table under a key, made on first use."""
         table = self._tables.get(key)
         if table is None:
-            table = self._tables[key] = Table(self, self._history)
+            table = self._tables[key] = Table(self, key, self._history)
         return table
 
-    def drop(self, key: Hashable) -> None:
+    def drop(self, key: TableKey) -> None:
         """Forget a table: its kind is no longer served. Its watches end."""
         if table := self._tables.pop(key, None):
             for subscription in table.subscriptions:

@@ -108,10 +108,12 @@ def _check_owners(owners: list[Manifest]) -> Iterator[FieldProblem]:
 _FORMATS = jsonschema.FormatChecker(("ipv4", "ipv6", "date"))
 
 
-@_FORMATS.checks("date-time", raises=ValueError)
 def _is_date_time(value: object) -> bool:
     """RFC 3339: with a time, and with an offset."""
     return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
+
+
+_FORMATS.checks("date-time", raises=ValueError)(_is_date_time)
 
 
 class SchemaCheck:
