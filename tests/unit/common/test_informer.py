@@ -196,6 +196,21 @@ async def test_a_healthy_stream_makes_the_pauses_short_again() -> None:
         await until(lambda: len(script.watched_from) == 34)
 
 
+async def test_what_a_server_failed_to_send_is_found_out_in_the_end() -> None:
+    script = ClusterScript(pod("a", 3), pod("b", 4), version=10)
+
+    async def lose_a_deletion(exchange: Exchange) -> None:
+        script.objects, script.version = [pod("a", 3)], 20
+        await sending(bookmark(20), then="end")(exchange)
+
+    script.watches = [lose_a_deletion, sending()]
+
+    async with following(script, timing=WatchTiming(longest_trust=0.0, first_pause=0.01)) as followed:
+        await until(lambda: followed.names() == {"a"})
+
+    assert followed.changes == [(A, 3), (B, 4), (B, None)]
+
+
 async def test_a_connection_gone_silent_is_replaced() -> None:
     script = ClusterScript(version=10)
     script.watches = [sending(), sending(added(pod("a", 11)))]

@@ -138,15 +138,9 @@ class KubeClient:
         dry_run: bool = False,
     ) -> KubeObject:
         """Raises AlreadyExists. Not repeated once sent: after KubeUnavailable the object may be there."""
-        return await self._call(
-            "create",
-            "POST",
-            resource,
-            resource_path(resource, namespace or manifest["metadata"].get("namespace")),
-            params=_present(dryRun="All" if dry_run else ""),
-            body=manifest,
-            idempotent=dry_run,
-        )
+        path = resource_path(resource, namespace or manifest["metadata"].get("namespace"))
+        params = _present(dryRun="All" if dry_run else "")
+        return await self._call("create", "POST", resource, path, params=params, body=manifest, idempotent=dry_run)
 
     async def patch(
         self,
@@ -159,15 +153,9 @@ class KubeClient:
     ) -> KubeObject:
         """A mapping is a merge patch (RFC 7386), a sequence a JSON patch (RFC 6902)."""
         merge = isinstance(patch, Mapping)
-        return await self._call(
-            "patch",
-            "PATCH",
-            resource,
-            resource_path(resource, namespace, name, subresource),
-            body=patch,
-            content_type=MERGE_PATCH if merge else JSON_PATCH,
-            idempotent=merge,
-        )
+        path = resource_path(resource, namespace, name, subresource)
+        media = MERGE_PATCH if merge else JSON_PATCH
+        return await self._call("patch", "PATCH", resource, path, body=patch, content_type=media, idempotent=merge)
 
     async def apply(
         self,
@@ -180,15 +168,10 @@ class KubeClient:
     ) -> KubeObject:
         """Server-side apply. Raises Conflict where another manager owns a field, unless `force`."""
         metadata = manifest["metadata"]
-        return await self._call(
-            "apply",
-            "PATCH",
-            resource,
-            resource_path(resource, namespace or metadata.get("namespace"), metadata["name"]),
-            params=_present(fieldManager=field_manager, force="true" if force else ""),
-            body={"apiVersion": resource.api_version, "kind": resource.kind, **manifest},
-            content_type=APPLY_PATCH,
-        )
+        path = resource_path(resource, namespace or metadata.get("namespace"), metadata["name"])
+        params = _present(fieldManager=field_manager, force="true" if force else "")
+        body = {"apiVersion": resource.api_version, "kind": resource.kind, **manifest}
+        return await self._call("apply", "PATCH", resource, path, params=params, body=body, content_type=APPLY_PATCH)
 
     async def delete(
         self,
