@@ -61,3 +61,7 @@ def main(args: list[str] | None = None) -> Any:
     ) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
