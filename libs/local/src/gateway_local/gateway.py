@@ -67,7 +67,8 @@ class LocalGateway:
         self.directory = settings.directory or Path(tempfile.mkdtemp(prefix="dask-gateway-"))
         self.logs = self.directory / "logs"
         self.kubeconfig = self.directory / "kubeconfig"
-        self.kubernetes = ApiServer(token=secrets.token_urlsafe(32))
+        self._token = secrets.token_urlsafe(32)
+        self.kubernetes = ApiServer(tokens=[self._token])
         #: The gateway's own processes by name: auth, api, controller, traefik.
         self.processes: dict[str, SupervisedProcess] = {}
         self._ports: dict[str, int] = {}
@@ -106,24 +107,23 @@ class LocalGateway:
     async def _start_kubernetes(self) -> None:
         await self.kubernetes.start("127.0.0.1", 0)
         self._running.push_async_callback(self.kubernetes.stop)
-        self.kubernetes.write_kubeconfig(self.kubeconfig, namespace=self.settings.namespace)
+        self.kubernetes.kubeconfig(self.kubeconfig, namespace=self.settings.namespace)
         objects = self.kubernetes.objects
         if objects.get(NAMESPACES, "", self.settings.namespace) is None:
             namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.settings.namespace}}
             objects.create(NAMESPACES, namespace)
         objects.create(CRDS, crd())
 
-        node = (
-            SimulatedKubelet(objects)
-            if self.settings.simulated
-            else Kubelet(objects, images=self._images(), root=self.directory / "pods")
-        )
-        for part in (Scheduler(objects), EndpointsController(objects), node):
+        kubelet = SimulatedKubelet(objects) if self.settings.simulated else self._kubelet()
+        for part in (Scheduler(objects), EndpointsController(objects), kubelet):
             await part.start()
             self._running.push_async_callback(part.stop)
 
-    def _images(self) -> dict[str, Path]:
-        return {ClusterConfig.model_fields["image"].default: Path(sys.prefix), **self.settings.images}
+    def _kubelet(self) -> Kubelet:
+        images = {ClusterConfig.model_fields["image"].default: Path(sys.prefix), **self.settings.images}
+        kubelet = Kubelet(self.kubernetes.objects, images=images, root=self.directory / "pods")
+        # log source
+        return kubelet
 
     async def _start_services(self, traefik: Path) -> None:
         for name in ("auth", "api", "controller", "ping"):
@@ -136,7 +136,7 @@ class LocalGateway:
             port=self.port,
             ping_port=self._ports["ping"],
             kubernetes_url=self.kubernetes.url,
-            token=self.kubernetes.token,
+            token=self._token,
             instance=self.instance,
         )
         await self._run("traefik", command)
