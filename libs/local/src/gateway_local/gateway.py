@@ -19,7 +19,7 @@ import httpx
 
 from gateway_common.config import ClusterConfig
 from gateway_common.crd import crd
-from gateway_common.resources import CRDS, ENDPOINTSLICES, INGRESSROUTES, MIDDLEWARES, NAMESPACES, SERVICES, Resource
+from gateway_common.resources import ENDPOINTSLICES, INGRESSROUTES, MIDDLEWARES, NAMESPACES, SERVICES, Resource
 from gateway_local.apiserver.server import ApiServer
 from gateway_local.endpoints import EndpointsController
 from gateway_local.errors import LocalGatewayError
@@ -68,7 +68,7 @@ class LocalGateway:
         self.logs = self.directory / "logs"
         self.kubeconfig = self.directory / "kubeconfig"
         self._token = secrets.token_urlsafe(32)
-        self.kubernetes = ApiServer(tokens=[self._token])
+        self.kubernetes = ApiServer(tokens=[self._token], definitions=[crd()])
         #: The gateway's own processes by name: auth, api, controller, traefik.
         self.processes: dict[str, SupervisedProcess] = {}
         self._ports: dict[str, int] = {}
@@ -112,7 +112,6 @@ class LocalGateway:
         if objects.get(NAMESPACES, "", self.settings.namespace) is None:
             namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.settings.namespace}}
             objects.create(NAMESPACES, namespace)
-        objects.create(CRDS, crd())
 
         kubelet = SimulatedKubelet(objects) if self.settings.simulated else self._kubelet()
         for part in (Scheduler(objects), EndpointsController(objects), kubelet):
