@@ -1,7 +1,7 @@
 """Garbage collection: objects whose owners are gone go too.
 
-An object goes when none of its owners is left; Foreground keeps the owner until its dependents are gone; Orphan lets the
-dependents stay; an owner in another namespace counts as absent. The rules in words:
+An object goes when none of its owners is left; Foreground keeps the owner until its dependents are gone; Orphan lets
+the dependents stay; an owner in another namespace counts as absent. The rules in words:
 https://kubernetes.io/docs/concepts/architecture/garbage-collection/
 """
 

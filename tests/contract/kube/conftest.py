@@ -1,0 +1,84 @@
+"""Each test of this folder runs against the embedded API server and against real API machinery."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from gateway_common.kube import KubeClient
+from gateway_common.resources import CRDS, NAMESPACES, Resource
+from gateway_common.settings import KubeSettings
+from tests.contract.kube.widgets import WIDGETS, widget_definition
+from tests.kit.kube import (
+    KubeHttp,
+    KubeServer,
+    embedded_kubernetes,
+    kube_http,
+    real_kubernetes,
+    why_no_real_kubernetes,
+)
+
+
+@pytest.fixture(scope="session")
+def real_kube_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeServer]:
+    """Kubernetes' own API machinery, one for the whole run."""
+    if reason := why_no_real_kubernetes():
+        pytest.skip(reason)
+    with real_kubernetes(tmp_path_factory.mktemp("kubernetes")) as server:
+        yield server
+
+
+@pytest.fixture
+async def embedded_kube_server(tmp_path: Path) -> AsyncIterator[KubeServer]:
+    async with embedded_kubernetes(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture(params=["embedded", "real"])
+def kube_server(request: pytest.FixtureRequest) -> KubeServer:
+    server: KubeServer = request.getfixturevalue(f"{request.param}_kube_server")
+    return server
+
+
+@pytest.fixture
+async def kube(kube_server: KubeServer) -> AsyncIterator[KubeHttp]:
+    """Plain HTTP to the server, in a namespace of the test's own."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    async with kube_http(kube_server, name) as http:
+        await http.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        yield http
+
+
+@pytest.fixture
+async def widgets(kube: KubeHttp) -> Resource:
+    """A custom resource with a schema, status, defaults and limits."""
+    response = await kube.client.post(CRDS.path(), json=widget_definition())
+    assert response.status_code in (201, 409), response.text
+    async with asyncio.timeout(20):
+        while (await kube.client.get(kube.path(WIDGETS))).status_code != 200:  # noqa: ASYNC110  # nothing signals it
+            await asyncio.sleep(0.05)
+    return WIDGETS
+
+
+@pytest.fixture
+def namespace(kube: KubeHttp) -> str:
+    return kube.namespace
+
+
+@pytest.fixture
+def kube_settings(kube_server: KubeServer) -> KubeSettings:
+    if kube_server.embedded is None:
+        return KubeSettings(kubeconfig=kube_server.kubeconfig)
+    return KubeSettings(url=kube_server.url, token=SecretStr(kube_server.token))
+
+
+@pytest.fixture
+async def client(kube_settings: KubeSettings) -> AsyncIterator[KubeClient]:
+    client = await KubeClient.connect(kube_settings)
+    try:
+        yield client
+    finally:
+        await client.close()
