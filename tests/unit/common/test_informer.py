@@ -221,7 +221,8 @@ async def test_a_connection_gone_silent_is_replaced() -> None:
     assert script.watched_from[:2] == ["10", "10"]
 
 
-async def test_a_refusal_ends_when_it_is_lifted() -> None:
+async def test_a_refusal_is_told_once_and_ends_when_it_is_lifted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "gateway_common")
     script = ClusterScript(pod("a", 3))
     script.refusal = 403
 
@@ -229,9 +230,10 @@ async def test_a_refusal_ends_when_it_is_lifted() -> None:
         await until(lambda: len(followed.server.exchanges) >= 3)
         assert not followed.informer.values()
         script.refusal = 0
-        await followed.informer.wait_synced()
+        await until(lambda: "Watching pods in dask again" in caplog.messages)
 
         assert followed.names() == {"a"}
+    assert caplog.messages == ["Cannot watch pods in dask: refused", "Watching pods in dask again"]
 
 
 async def test_a_server_that_was_away_is_listed_again_and_what_it_lost_is_gone(

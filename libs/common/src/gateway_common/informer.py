@@ -173,6 +173,8 @@ class _Stream:
         self._backoff = Backoff(timing.first_pause, timing.longest_pause, rng)
         self._must_list = True
         self._listed_at = 0.0
+        self._watching = False
+        self._failing = False
         #: The last resourceVersion that the server has shown us: older changes are all in the store.
         self.seen = -1
         self.synced = asyncio.Event()
@@ -190,14 +192,14 @@ class _Stream:
                 logger.info("Listing %s again: %s", self, error)
                 self._must_list = True
             except KubeError as error:
-                level = logging.DEBUG if self._backoff.failures else logging.WARNING
-                logger.log(level, "Cannot watch %s: %s", self, error)
+                self._report(error)
                 # Who was away may come back without its memory, and a watch from its future stays silent.
                 self._must_list |= isinstance(error, RequestNotSent)
             except Exception:
                 # An answer of no known shape. Ending here would leave a copy that ages unnoticed.
                 logger.exception("Cannot understand the answers about %s", self)
                 self._must_list = True
+            self._watching = False
             await asyncio.sleep(self._backoff.next())
 
     async def _list(self) -> None:
@@ -233,12 +235,24 @@ class _Stream:
             silence_seconds=timing.silence,
         ) as events:
             opened = _now()
+            self._watching = True
+            if self._failing:
+                self._failing = False
+                logger.info("Watching %s again", self)
             try:
                 async for event in events:
                     self._see(event)
             finally:
                 if _now() - opened >= timing.healthy:
                     self._backoff.reset()
+
+    def _report(self, error: KubeError) -> None:
+        """A stream that breaks is everyday life, a server that lets us in no more is worth one warning."""
+        if self._watching:
+            logger.info("The watch of %s broke: %s", self, error)
+            return
+        logger.log(logging.DEBUG if self._failing else logging.WARNING, "Cannot watch %s: %s", self, error)
+        self._failing = True
 
     def _see(self, event: WatchEvent) -> None:
         if event.type == "BOOKMARK":
