@@ -88,12 +88,19 @@ class Executor:
         try:
             answer = await self._client.create(resource, manifest)
         except AlreadyExists:
-            answer = await self._client.get(resource, metadata["name"], namespace=cluster.namespace)
-            if not self._is_ours(answer["metadata"], cluster, metadata["ownerReferences"][0]["uid"]):
-                raise NameTaken(f"{resource.kind} {metadata['name']} exists and is not this cluster's") from None
+            answer = await self._adopt(cluster, resource, metadata["name"], metadata["ownerReferences"][0]["uid"])
         if resource is PODS:
             self._informers.pods.absorb(answer)
         return answer
+
+    async def _adopt(self, cluster: Cluster, resource: Resource, name: str, owner_uid: str) -> dict[str, Any]:
+        try:
+            found = await self._client.get(resource, name, namespace=cluster.namespace)
+        except NotFound:
+            raise Conflict(f"{resource.kind} {name} was deleted just now") from None
+        if not self._is_ours(found["metadata"], cluster, owner_uid):
+            raise NameTaken(f"{resource.kind} {name} exists and is not this cluster's")
+        return found
 
     def _is_ours(self, found: dict[str, Any], cluster: Cluster, owner_uid: str) -> bool:
         """By label and by owner: what an earlier cluster of this name has left goes when its owner is collected."""

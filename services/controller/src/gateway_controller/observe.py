@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from gateway_common.errors import NotFound
 from gateway_common.kube import KubeClient
+from gateway_common.model import Phase
 from gateway_common.names import scheduler_pod_name
 from gateway_common.object_store import ObjectKey
 from gateway_common.resources import PODS
@@ -63,5 +64,5 @@ class Observer:
 
 def _seems_lost(observed: Observed) -> bool:
     cluster = observed.cluster
-    live = cluster.active and not cluster.deleting and not cluster.status.phase.is_terminal
-    return live and observed.scheduler is None and cluster.status.scheduler_pod is not None
+    lives = cluster.active and not cluster.deleting and cluster.status.phase in (Phase.PENDING, Phase.RUNNING)
+    return lives and observed.scheduler is None and cluster.status.scheduler_pod is not None

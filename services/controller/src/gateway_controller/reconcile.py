@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from gateway_common.errors import KubeError, KubeUnavailable, NotFound, TooManyRequests
+from gateway_common.errors import Conflict, KubeError, KubeUnavailable, NotFound, TooManyRequests
 from gateway_common.kube import KubeClient
 from gateway_common.model import DaskClusterStatus
 from gateway_common.object_store import ObjectKey
@@ -45,8 +45,8 @@ class Reconciler:
             return None
         try:
             decided = await self._carry_out(observed)
-        except (KubeUnavailable, TooManyRequests):
-            # It is not about this cluster, and a write would not get through either.
+        except (Conflict, KubeUnavailable, TooManyRequests):
+            # It passes, and says nothing about this cluster.
             raise
         except KubeError as error:
             await self._write(observed.cluster, with_problem(observed.cluster.status, error))

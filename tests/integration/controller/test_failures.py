@@ -1,0 +1,140 @@
+"""What goes wrong ends in a phase with a reason, or is tried again in good measure."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from gateway_common.names import scheduler_pod_name, secret_name, service_name
+from gateway_common.resources import DASKCLUSTERS, INGRESSROUTES, INGRESSROUTETCPS, PODS, SECRETS, SERVICES
+from tests.kit.controller import World, eventually
+
+ROUTES = (INGRESSROUTES, INGRESSROUTETCPS)
+
+
+async def ends(world: World, name: str) -> dict[str, Any]:
+    """The status of a cluster that is over, once the kubelet has ended its pods."""
+
+    async def probe() -> dict[str, Any] | None:
+        await world.remove_deleted_pods(name)
+        status = await world.status(name)
+        return status if "completionTime" in status else None
+
+    return await eventually(probe)
+
+
+async def test_a_scheduler_pod_that_somebody_deletes_fails_its_cluster(world: World) -> None:
+    controller = await world.controller()
+    name = await world.running_cluster(replicas=1)
+    await world.has_workers(name, [0])
+    await world.remove_pod(scheduler_pod_name(name))
+    status = await ends(world, name)
+    assert (status["phase"], status["reason"]) == ("Failed", "SchedulerLost")
+    assert status["message"] == "The scheduler's pod was deleted"
+    assert await world.find(SECRETS, secret_name(name)) is None
+    assert (await world.client.list(PODS, namespace=world.namespace)).items == []
+    # it was looked for before it was called lost
+    assert controller.calls["get", "pods"] == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"terminated": {"exitCode": 1, "reason": "Error"}}, "it exited with code 1 (Error)"),
+        ({"terminated": {"exitCode": 0, "reason": "Completed"}}, "it exited with code 0 (Completed)"),
+        ({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, "it exited with code 137 (OOMKilled)"),
+    ],
+)
+async def test_a_scheduler_that_ends_fails_its_cluster_with_the_reason(
+    world: World, state: dict[str, Any], said: str
+) -> None:
+    await world.controller()
+    name = await world.running_cluster()
+    await world.run_pod(scheduler_pod_name(name), ready=False, state=state)
+    status = await ends(world, name)
+    assert (status["phase"], status["reason"]) == ("Failed", "SchedulerFailed")
+    assert status["message"] == f"The scheduler ended: {said}"
+
+
+async def test_a_configuration_that_can_not_be_fails_the_cluster_and_names_the_field(world: World) -> None:
+    controller = await world.controller()
+    name = await world.new_cluster(config={"worker_cores": 4, "worker_cores_limit": 2})
+    status = await ends(world, name)
+    assert (status["phase"], status["reason"]) == ("Failed", "InvalidConfig")
+    assert "worker_cores_limit" in status["message"]
+    assert controller.calls == {("delete", "secrets"): 1, ("patch", "daskclusters"): 1}
+
+
+async def test_a_pod_that_kubernetes_will_never_take_fails_the_cluster_and_says_why(world: World) -> None:
+    controller = await world.controller()
+    name = await world.new_cluster(config={"scheduler_extra_pod_labels": {"team": "not a label!"}})
+    status = await ends(world, name)
+    assert (status["phase"], status["reason"]) == ("Failed", "SchedulerRejected")
+    assert "not a label!" in status["message"]
+    assert await world.find(SECRETS, secret_name(name)) is None
+    assert controller.calls["create", "pods"] == 1
+
+
+async def test_an_object_of_somebody_else_is_refused_and_named_until_it_is_gone(world: World) -> None:
+    theirs = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": service_name("taken"), "namespace": world.namespace},
+        "spec": {"clusterIP": "None", "ports": [{"name": "web", "port": 80}]},
+    }
+    await world.client.create(SERVICES, theirs)
+    await world.controller()
+    name = await world.new_cluster("taken")
+
+    async def says_so() -> bool:
+        return (await world.status(name)).get("reason") == "NameTaken"
+
+    await eventually(says_so)
+    status = await world.status(name)
+    assert status["message"] == f"Service {service_name(name)} exists and is not this cluster's"
+    assert (
+        "ownerReferences"
+        not in (await world.client.get(SERVICES, service_name(name), namespace=world.namespace))["metadata"]
+    )
+
+    await world.client.delete(SERVICES, service_name(name), namespace=world.namespace)
+
+    async def has_started() -> bool:
+        return (await world.status(name)).get("reason") == "SchedulerStarting"
+
+    await eventually(has_started)
+
+
+async def test_what_an_earlier_cluster_of_the_name_has_left_is_not_adopted(world: World) -> None:
+    first = await world.controller()
+    name = await world.running_cluster()
+    await first.stop()
+    old = await world.children(name)
+    await world.client.delete(DASKCLUSTERS, name, namespace=world.namespace)
+    await world.new_cluster(name)
+    await world.controller()
+
+    async def waits_for_the_name() -> bool:
+        return (await world.status(name)).get("reason") in ("NameTaken", "SchedulerStarting")
+
+    await eventually(waits_for_the_name)
+    await world.client.delete(SECRETS, secret_name(name), namespace=world.namespace)
+    await world.remove_pod(scheduler_pod_name(name))
+    for resource in (SERVICES, *ROUTES):
+        await world.client.delete(resource, service_name(name), namespace=world.namespace)
+    await world.reaches(name, "Pending")
+    new = await world.children(name)
+    assert not set(old.values()) & set(new.values())
+
+
+async def test_a_cluster_that_is_deleted_while_it_lives_is_let_go(world: World) -> None:
+    controller = await world.controller()
+    name = await world.running_cluster()
+    controller.calls.clear()
+    await world.client.delete(DASKCLUSTERS, name, namespace=world.namespace)
+    await world.remove_pod(scheduler_pod_name(name))
+    other = await world.running_cluster()
+    # the other one's, and none again of the one that is gone
+    assert controller.calls["create", "secrets"] == 1
+    assert (await world.status(other))["phase"] == "Running"
+    await eventually(lambda: asyncio.sleep(0, len(controller.controller.queue) == 0))

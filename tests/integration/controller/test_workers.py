@@ -1,0 +1,103 @@
+"""Workers up and down, and what takes the place of those that go."""
+
+import asyncio
+
+from gateway_common.names import scheduler_pod_name
+from gateway_common.resources import PODS
+from tests.kit.controller import World, eventually
+
+
+async def test_a_worker_costs_one_call(world: World) -> None:
+    controller = await world.controller()
+    name = await world.running_cluster()
+    controller.calls.clear()
+    await world.set_spec(name, replicas=10)
+    await world.has_workers(name, list(range(10)))
+    for slot in range(10):
+        await world.run_pod(f"dask-worker-{name}-{slot}")
+    await world.set_spec(name, replicas=11)
+    await world.has_workers(name, list(range(11)))
+    assert controller.calls == {("create", "pods"): 11}
+
+
+async def test_scaling_down_takes_exactly_the_pending_pods_that_are_too_many(world: World) -> None:
+    controller = await world.controller()
+    name = await world.running_cluster(replicas=10)
+    await world.has_workers(name, list(range(10)))
+    await world.run_pod(f"dask-worker-{name}-9")
+    controller.calls.clear()
+    await world.set_spec(name, replicas=7)
+    await world.has_workers(name, [0, 1, 2, 3, 4, 5, 9])
+    await world.set_spec(name, replicas=0)
+    await world.has_workers(name, [9])
+    assert controller.calls == {("delete", "pods"): 9}
+
+
+async def test_workers_that_end_or_are_taken_away_are_replaced(world: World) -> None:
+    await world.controller()
+    name = await world.running_cluster(replicas=3)
+    await world.has_workers(name, [0, 1, 2])
+    for slot in range(3):
+        await world.run_pod(f"dask-worker-{name}-{slot}")
+    await world.set_pod_status(f"dask-worker-{name}-0", {"phase": "Failed", "reason": "Evicted"})
+    await world.remove_pod(f"dask-worker-{name}-1")
+    await world.has_workers(name, [2, 3, 4])
+
+
+async def test_a_worker_that_the_scheduler_has_retired_is_not_replaced(world: World) -> None:
+    controller = await world.controller()
+    name = await world.running_cluster(replicas=2)
+    await world.has_workers(name, [0, 1])
+    for slot in range(2):
+        await world.run_pod(f"dask-worker-{name}-{slot}")
+    await world.set_spec(name, replicas=1)
+    controller.calls.clear()
+    await world.set_pod_status(f"dask-worker-{name}-0", {"phase": "Succeeded"})
+    await world.has_workers(name, [1])
+    assert controller.calls == {("delete", "pods"): 1}
+
+
+async def test_a_controller_that_is_killed_while_it_makes_workers_makes_none_twice(world: World) -> None:
+    first = await world.controller()
+    name = await world.running_cluster()
+    await first.stop()
+    second = await world.controller(die_after=4)
+    await world.set_spec(name, replicas=10)
+    await second.dies()
+    made = await world.workers(name)
+    third = await world.controller()
+    await world.has_workers(name, list(range(10)))
+    assert third.calls == {("create", "pods"): 10 - len(made)}
+
+
+async def test_a_worker_whose_create_was_answered_to_nobody_is_adopted(world: World) -> None:
+    """The next controller knows of it before the watch does, or learns of it from the refusal: both are right."""
+    first = await world.controller()
+    name = await world.running_cluster(replicas=1)
+    await world.has_workers(name, [0])
+    manifest = await world.client.get(PODS, f"dask-worker-{name}-0", namespace=world.namespace)
+    await world.set_spec(name, replicas=0)
+    await world.has_workers(name, [])
+    await world.remove_pod(f"dask-worker-{name}-0")
+    again = {key: manifest["metadata"][key] for key in ("labels", "namespace", "ownerReferences")}
+    await asyncio.gather(
+        world.client.create(
+            PODS,
+            {**manifest, "metadata": {**again, "name": f"dask-worker-{name}-1"}, "status": {}},
+        ),
+        world.set_spec(name, replicas=1),
+    )
+
+    async def one_is_left() -> bool:
+        return len(await world.workers(name)) == 1 and len(first.controller.queue) == 0
+
+    await eventually(one_is_left)
+
+
+async def test_workers_wait_for_their_scheduler(world: World) -> None:
+    await world.controller()
+    name = await world.new_cluster(replicas=2)
+    await world.reaches(name, "Pending")
+    assert await world.workers(name) == []
+    await world.run_pod(scheduler_pod_name(name))
+    await world.has_workers(name, [0, 1])

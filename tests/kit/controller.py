@@ -1,0 +1,260 @@
+"""A controller on a real API server, and a test that plays everything else: the api, the kubelet, the user."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any, NoReturn, TypeVar
+from uuid import uuid4
+
+from gateway_common.errors import NotFound
+from gateway_common.kube import KubeClient, KubeObject
+from gateway_common.names import CLUSTER_LABEL, INSTANCE_LABEL, scheduler_pod_name, secret_name, service_name
+from gateway_common.resources import (
+    DASKCLUSTERS,
+    INGRESSROUTES,
+    INGRESSROUTETCPS,
+    PODS,
+    SECRETS,
+    SERVICES,
+    Resource,
+)
+from gateway_common.settings import KubeSettings
+from gateway_controller.controller import Controller
+from gateway_controller.settings import ControllerGroup, ControllerSettings
+
+T = TypeVar("T")
+#: All objects of a cluster but its workers.
+CHILDREN: tuple[tuple[Resource, Callable[[str], str]], ...] = (
+    (SECRETS, secret_name),
+    (PODS, scheduler_pod_name),
+    (SERVICES, service_name),
+    (INGRESSROUTES, service_name),
+    (INGRESSROUTETCPS, service_name),
+)
+
+
+async def eventually(probe: Callable[[], Awaitable[T | None]], seconds: float = 10.0) -> T:
+    """The probe's first answer that is true; raises TimeoutError after so many seconds."""
+    async with asyncio.timeout(seconds):
+        while not (answer := await probe()):  # noqa: ASYNC110  # no event announces what a server holds
+            await asyncio.sleep(0.01)
+        return answer
+
+
+class MortalClient(KubeClient):
+    """A client whose owner dies when so many of its writes have been answered, and never gets that answer."""
+
+    def mortal(self, writes: int | None) -> None:
+        self._left = writes
+        self._under_way: set[asyncio.Future[Any]] = set()
+        self.died = asyncio.Event()
+
+    async def create(self, *args: Any, **options: Any) -> KubeObject:
+        return await self._write(super().create(*args, **options))
+
+    async def patch(self, *args: Any, **options: Any) -> KubeObject:
+        return await self._write(super().patch(*args, **options))
+
+    async def delete(self, *args: Any, **options: Any) -> None:
+        await self._write(super().delete(*args, **options))
+
+    async def delete_collection(self, *args: Any, **options: Any) -> None:
+        await self._write(super().delete_collection(*args, **options))
+
+    async def settle(self) -> None:
+        """Wait for what the server is still doing: a request that was sent is carried out, whoever dies."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _write(self, call: Coroutine[Any, Any, T]) -> T:
+        if self.died.is_set():
+            call.close()
+            await _never()
+        under_way = asyncio.ensure_future(call)
+        self._under_way.add(under_way)
+        try:
+            return await asyncio.shield(under_way)
+        finally:
+            self._under_way.discard(under_way)
+            if self._left is not None:
+                self._left -= 1
+                if self._left <= 0:
+                    self.died.set()
+                    await _never()
+
+
+async def _never() -> NoReturn:
+    await asyncio.Event().wait()
+    raise AssertionError("an event that nobody sets")
+
+
+class RunningController:
+    """A controller in this process. `calls` counts its requests to the API server, watches and lists excepted."""
+
+    def __init__(self, settings: ControllerSettings, client: MortalClient) -> None:
+        self._client = client
+        self.controller = Controller(settings, client)
+        self.calls: Counter[tuple[str, str]] = Counter()
+        self._task = asyncio.create_task(self.controller.run())
+
+    @classmethod
+    async def start(cls, settings: ControllerSettings, die_after: int | None = None) -> "RunningController":
+        """With `die_after` it ends as if killed when its so many-th write has been carried out."""
+        calls: Counter[tuple[str, str]] = Counter()
+
+        def count(verb: str, resource: Resource, status: int) -> None:
+            if verb not in ("list", "watch"):
+                calls[verb, resource.plural] += 1
+
+        client = await MortalClient.connect(settings.kube, on_call=count)
+        assert isinstance(client, MortalClient)
+        client.mortal(die_after)
+        running = cls(settings, client)
+        running.calls = calls
+        return running
+
+    async def dies(self) -> None:
+        async with asyncio.timeout(10):
+            await self._client.died.wait()
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Without any farewell: a controller that is stopped and one that is killed leave the same behind."""
+        await self._client.settle()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._client.close()
+
+
+class World:
+    """An API server with a namespace of the test's own."""
+
+    def __init__(self, client: KubeClient, kube: KubeSettings, namespace: str) -> None:
+        self.client = client
+        self.namespace = namespace
+        self.settings = ControllerSettings(
+            instance="test",
+            kube=kube.model_copy(update={"namespaces": [namespace]}),
+            controller=ControllerGroup(
+                api_url="http://127.0.0.1:8000/api",
+                backoff_base_delay=0.02,
+                backoff_max_delay=0.2,
+                completed_cluster_cleanup_period=0.05,
+            ),
+        )
+        self._controllers: list[RunningController] = []
+
+    async def controller(self, *, die_after: int | None = None, **settings: Any) -> RunningController:
+        group = self.settings.controller.model_copy(update=settings)
+        configured = self.settings.model_copy(update={"controller": group})
+        running = await RunningController.start(configured, die_after)
+        self._controllers.append(running)
+        return running
+
+    async def close(self) -> None:
+        for running in self._controllers:
+            await running.stop()
+
+    # what the api does
+
+    async def new_cluster(self, name: str = "", **spec: Any) -> str:
+        name = name or uuid4().hex
+        manifest = {
+            "apiVersion": DASKCLUSTERS.api_version,
+            "kind": DASKCLUSTERS.kind,
+            "metadata": {
+                "name": name,
+                "namespace": self.namespace,
+                "labels": {INSTANCE_LABEL: "test", CLUSTER_LABEL: name},
+            },
+            "spec": {"username": "alice", **spec},
+        }
+        await self.client.create(DASKCLUSTERS, manifest)
+        return name
+
+    async def set_spec(self, name: str, **spec: Any) -> None:
+        await self.client.patch(DASKCLUSTERS, name, {"spec": spec}, namespace=self.namespace)
+
+    async def status(self, name: str) -> dict[str, Any]:
+        manifest = await self.client.get(DASKCLUSTERS, name, namespace=self.namespace)
+        status: dict[str, Any] = manifest.get("status") or {}
+        return status
+
+    async def phase(self, name: str) -> str:
+        return str((await self.status(name)).get("phase"))
+
+    async def reaches(self, name: str, phase: str) -> dict[str, Any]:
+        async def probe() -> dict[str, Any] | None:
+            status = await self.status(name)
+            return status if status.get("phase") == phase and (phase != "Pending" or status.get("service")) else None
+
+        return await eventually(probe)
+
+    async def running_cluster(self, **spec: Any) -> str:
+        name = await self.new_cluster(**spec)
+        await self.reaches(name, "Pending")
+        await self.run_pod(scheduler_pod_name(name))
+        await self.reaches(name, "Running")
+        return name
+
+    # what is there
+
+    async def find(self, resource: Resource, name: str) -> dict[str, Any] | None:
+        with suppress(NotFound):
+            return await self.client.get(resource, name, namespace=self.namespace)
+        return None
+
+    async def children(self, name: str) -> dict[str, str]:
+        """The uids of a cluster's objects by kind; of those that there are."""
+        found = {resource.kind: await self.find(resource, naming(name)) for resource, naming in CHILDREN}
+        return {kind: manifest["metadata"]["uid"] for kind, manifest in found.items() if manifest}
+
+    async def workers(self, name: str) -> list[str]:
+        """The names of a cluster's worker pods that nobody is deleting."""
+        selector = f"{CLUSTER_LABEL}={name},app.kubernetes.io/component=dask-worker"
+        pods = await self.client.list(PODS, namespace=self.namespace, label_selector=selector)
+        return sorted(pod["metadata"]["name"] for pod in pods.items if "deletionTimestamp" not in pod["metadata"])
+
+    async def has_workers(self, name: str, slots: list[int]) -> None:
+        expected = sorted(f"dask-worker-{name}-{slot}" for slot in slots)
+
+        async def probe() -> bool:
+            return await self.workers(name) == expected
+
+        await eventually(probe)
+
+    # what the kubelet does
+
+    async def run_pod(self, name: str, *, ready: bool = True, state: dict[str, Any] | None = None) -> None:
+        container = name.rpartition("-")[0] if "scheduler" in name else "dask-worker"
+        status = {
+            "phase": "Running",
+            "podIP": "10.0.0.1",
+            "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
+            "containerStatuses": [
+                {
+                    "name": container,
+                    "image": "image",
+                    "imageID": "",
+                    "ready": ready,
+                    "restartCount": 0,
+                    "state": state or {"running": {"startedAt": "2026-11-23T12:00:00Z"}},
+                }
+            ],
+        }
+        await self.set_pod_status(name, status)
+
+    async def set_pod_status(self, name: str, status: dict[str, Any]) -> None:
+        await self.client.patch(PODS, name, {"status": status}, namespace=self.namespace, subresource="status")
+
+    async def remove_pod(self, name: str) -> None:
+        """Delete a pod and wait for nothing: what a kubelet does when its processes are gone."""
+        with suppress(NotFound):
+            await self.client.delete(PODS, name, namespace=self.namespace, grace_period_seconds=0)
+
+    async def remove_deleted_pods(self, name: str) -> None:
+        """End the pods of a cluster that are being deleted, as their kubelet would."""
+        pods = await self.client.list(PODS, namespace=self.namespace, label_selector=f"{CLUSTER_LABEL}={name}")
+        for pod in pods.items:
+            if "deletionTimestamp" in pod["metadata"]:
+                await self.remove_pod(pod["metadata"]["name"])
