@@ -77,7 +77,7 @@ class OptionsService:
         if namespace not in self._namespaces:
             raise InvalidRequest(f"namespace: clusters run in {', '.join(self._namespaces)}, not in {namespace!r}")
         resolved = config.model_copy(update={"namespace": namespace, "cluster_max_workers": config.max_workers})
-        return ChosenCluster(chosen.options, resolved.model_dump(mode="json"), namespace)
+        return ChosenCluster(chosen.options, resolved.model_dump(mode="json", exclude_none=True), namespace)
 
     async def _evaluate(self, user: User, request: dict[str, Any]) -> ResolvedOptions:
         try:

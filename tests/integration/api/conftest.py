@@ -1,0 +1,62 @@
+"""The api on each Kubernetes API server: the real machinery where it is at hand, and the embedded one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from gateway_common.crd import crd
+from gateway_common.errors import AlreadyExists, NotFound
+from gateway_common.kube import KubeClient
+from gateway_common.resources import CRDS, DASKCLUSTERS, NAMESPACES
+from gateway_common.settings import KubeSettings
+from tests.kit.api import Api, running_api
+from tests.kit.kube import KubeServer, embedded_kubernetes, real_kubernetes, why_no_real_kubernetes
+
+
+@pytest.fixture(scope="session")
+def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeServer]:
+    if reason := why_no_real_kubernetes():
+        pytest.skip(reason)
+    with real_kubernetes(tmp_path_factory.mktemp("kubernetes")) as server:
+        yield server
+
+
+@pytest.fixture(params=["kubernetes", "embedded"])
+async def kube(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KubeSettings]:
+    if request.param == "kubernetes":
+        yield KubeSettings(kubeconfig=request.getfixturevalue("real_server").kubeconfig)
+        return
+    async with embedded_kubernetes(tmp_path) as server:
+        yield KubeSettings(kubeconfig=server.kubeconfig)
+
+
+@pytest.fixture
+async def namespace(kube: KubeSettings) -> AsyncIterator[str]:
+    """A backend namespace of its own, where DaskClusters can be made."""
+    name = f"dask-{uuid4().hex[:8]}"
+    client = await KubeClient.connect(kube)
+    with suppress(AlreadyExists):
+        await client.create(CRDS, crd())
+    await client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    await _served(client, name)
+    yield name
+    await client.close()
+
+
+@pytest.fixture
+async def api(kube: KubeSettings, namespace: str) -> AsyncIterator[Api]:
+    async with running_api(kube, namespace, options="tests.kit.api_options:options") as running:
+        yield running
+
+
+async def _served(client: KubeClient, namespace: str) -> None:
+    """Return when the new kind is served, a moment after its definition is there."""
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(NotFound):
+                await client.list(DASKCLUSTERS, namespace=namespace)
+                return

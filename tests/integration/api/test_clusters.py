@@ -1,0 +1,295 @@
+"""Clusters from their creation to their end, as their user sees them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway_common.model import Phase
+from gateway_common.names import CLUSTER_LABEL, INSTANCE_LABEL, ClusterName
+from gateway_common.resources import DASKCLUSTERS
+from gateway_common.settings import KubeSettings
+from tests.kit.api import INSTANCE, Api, auth_app, running_api
+from tests.kit.clusters import CERTIFICATE, PRIVATE_KEY, dask_cluster, set_status
+from tests.kit.waiting import until
+
+KEYS = ["name", "dashboard_route", "status", "start_time", "stop_time", "options", "tls_cert", "tls_key"]
+
+
+@pytest.fixture
+async def replicas(kube: KubeSettings, namespace: str) -> AsyncIterator[tuple[Api, Api]]:
+    auth = auth_app()
+    async with running_api(kube, namespace, auth=auth) as one, running_api(kube, namespace, auth=auth) as other:
+        yield one, other
+
+
+async def test_a_new_cluster_is_a_daskcluster_with_the_resolved_configuration(api: Api) -> None:
+    cluster = await api.create(api.user("alice"), worker_cores=2, image="next")
+
+    assert cluster.namespace == api.namespace
+    assert len(cluster.name) == 32
+    stored = await api.stored(cluster)
+    assert stored["metadata"]["labels"][INSTANCE_LABEL] == INSTANCE
+    assert stored["metadata"]["labels"][CLUSTER_LABEL] == cluster.name
+    spec = stored["spec"]
+    assert spec["username"] == "alice"
+    assert spec["options"] == {"worker_cores": 2, "image": "next", "environment": {"TZ": "UTC"}}
+    assert spec["config"]["image"] == "registry.example/next:1"
+    assert spec["config"]["worker_cores"] == spec["config"]["worker_cores_limit"] == 2
+    assert spec["config"]["namespace"] == api.namespace
+    assert "active" not in spec
+    assert "replicas" not in spec
+
+
+async def test_a_read_right_after_the_creation_sees_a_pending_cluster_with_exactly_the_known_keys(api: Api) -> None:
+    alice = api.user("alice")
+    cluster = await api.create(alice)
+
+    answer = await alice.get(f"/api/v1/clusters/{cluster}")
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    report = answer.json()
+    assert list(report) == KEYS
+    assert report["name"] == str(cluster)
+    assert report["status"] == "PENDING"
+    assert report["start_time"] > 1_700_000_000_000
+    assert report["options"] == {"worker_cores": 1, "image": "stable", "environment": {"TZ": "UTC"}}
+    assert [report[key] for key in KEYS if key not in ("name", "status", "start_time", "options")] == [None] * 4
+
+
+async def test_a_read_sees_what_another_replica_has_just_made(replicas: tuple[Api, Api]) -> None:
+    one, other = replicas
+    alice = one.user("alice")
+
+    for _ in range(5):
+        cluster = await one.create(alice)
+        answer = await other.user("alice").get(f"/api/v1/clusters/{cluster}")
+        assert answer.json()["status"] == "PENDING"
+
+
+async def test_a_delete_right_after_the_creation_stops_the_cluster_on_every_replica(
+    replicas: tuple[Api, Api],
+) -> None:
+    one, other = replicas
+    for _ in range(5):
+        cluster = await one.create(one.user("alice"))
+        answer = await other.user("alice").delete(f"/api/v1/clusters/{cluster}")
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert (await one.stored(cluster))["spec"]["active"] is False
+
+
+async def test_a_running_cluster_shows_its_dashboard_and_its_tls_pair(api: Api) -> None:
+    alice = api.user("alice")
+    cluster = await api.running_cluster(alice)
+
+    report = (await alice.get(f"/api/v1/clusters/{cluster}")).json()
+
+    assert list(report) == KEYS
+    assert report["status"] == "RUNNING"
+    assert report["dashboard_route"] == f"/clusters/{cluster}/status"
+    assert (report["tls_cert"], report["tls_key"]) == (CERTIFICATE, PRIVATE_KEY)
+
+
+async def test_a_list_has_the_callers_live_clusters_by_name_with_their_tls_pairs(api: Api) -> None:
+    alice = api.user("alice")
+    pending, running = await api.create(alice), await api.running_cluster(alice)
+    stopped = await api.create(alice)
+    await set_status(api.kube, stopped, phase="Stopped", completionTime="2026-11-23T10:00:00Z")
+    await api.repository.refresh(stopped)
+    await api.create(api.user("bob"))
+
+    listed = (await alice.get("/api/v1/clusters/")).json()
+
+    assert listed.keys() == {str(pending), str(running)}
+    assert listed[str(running)]["tls_cert"] == CERTIFICATE
+    assert listed[str(pending)] == (await alice.get(f"/api/v1/clusters/{pending}")).json()
+
+
+async def test_finished_clusters_are_listed_when_asked_for_in_any_case(api: Api) -> None:
+    alice = api.user("alice")
+    await api.create(alice)
+    stopped, failed = await api.create(alice), await api.create(alice)
+    for cluster, phase in ((stopped, Phase.STOPPED), (failed, Phase.FAILED)):
+        await set_status(api.kube, cluster, phase=phase, completionTime="2026-11-23T10:00:01Z")
+        await api.repository.refresh(cluster)
+
+    listed = (await alice.get("/api/v1/clusters/?status=Stopped,FAILED")).json()
+
+    assert {name: report["status"] for name, report in listed.items()} == {
+        str(stopped): "STOPPED",
+        str(failed): "FAILED",
+    }
+    assert listed[str(failed)]["stop_time"] == 1_795_428_001_000
+
+
+@pytest.mark.parametrize(("query", "word"), [("nonsense", "nonsense"), ("", ""), ("running,", ""), ("a b", "a b")])
+async def test_a_state_that_does_not_exist_is_named(api: Api, query: str, word: str) -> None:
+    answer = await api.user("alice").get("/api/v1/clusters/", params={"status": query})
+
+    assert answer.status_code == 422
+    assert answer.json() == {"error": f"'{word}' is not a valid ClusterStatus"}
+
+
+async def test_another_users_cluster_can_be_neither_seen_nor_changed(api: Api) -> None:
+    cluster = await api.running_cluster(api.user("alice"))
+    bob = api.user("bob")
+    url = f"/api/v1/clusters/{cluster}"
+
+    answers = {
+        "view": await bob.get(url),
+        "stop": await bob.delete(url),
+        "scale": await bob.post(f"{url}/scale", json={"count": 1}),
+        "adapt": await bob.post(f"{url}/adapt", json={}),
+    }
+
+    for action, answer in answers.items():
+        assert answer.status_code == 403
+        assert answer.json() == {"error": f"User bob lacks permissions to {action} cluster {cluster}"}
+    assert (await bob.get(f"{url}?wait")).status_code == 403
+    assert (await bob.get("/api/v1/clusters/")).json() == {}
+
+
+async def test_a_cluster_that_was_told_to_stop_is_stopping_at_once_and_can_be_told_again(api: Api) -> None:
+    alice = api.user("alice")
+    cluster = await api.running_cluster(alice)
+    url = f"/api/v1/clusters/{cluster}"
+
+    assert [(await alice.delete(url)).status_code for _ in range(3)] == [204] * 3
+
+    assert (await alice.get(url)).json()["status"] == "STOPPING"
+    assert (await alice.get("/api/v1/clusters/")).json() == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x",
+        "a.b.c",
+        "%2E%2E",
+        "%2E",
+        "%00",
+        "UPPER.case",
+        "dask.%2e%2e%2fsecrets",
+        "dask." + "x" * 300,
+        "\N{SNOWMAN}.b",
+        "other-namespace.0123456789abcdef0123456789abcdef",
+        "NAMESPACE.0123456789abcdef0123456789abcdef",
+    ],
+)
+async def test_a_name_of_any_shape_that_no_cluster_has_is_not_found(api: Api, name: str) -> None:
+    alice = api.user("alice")
+    url = f"/api/v1/clusters/{name.replace('NAMESPACE', api.namespace)}"
+
+    for answer in (
+        await alice.get(url),
+        await alice.get(f"{url}?wait"),
+        await alice.post(f"{url}/scale", json={"count": 1}),
+        await alice.post(f"{url}/adapt", json={}),
+    ):
+        assert answer.status_code == 404, answer.text
+        assert answer.json()["error"]
+    assert (await alice.delete(url)).status_code in (204, 404)
+    assert (await api.client().post(f"{url}/heartbeat", json={"count": 1})).status_code in (401, 404)
+
+
+async def test_the_text_for_an_unknown_cluster_is_what_clients_know(api: Api) -> None:
+    name = f"{api.namespace}.0123456789abcdef0123456789abcdef"
+    alice = api.user("alice")
+
+    assert (await alice.get(f"/api/v1/clusters/{name}")).json() == {"error": f"Cluster {name} not found"}
+    assert (await alice.delete(f"/api/v1/clusters/{name}")).status_code == 204
+
+
+async def test_a_cluster_of_another_installation_does_not_exist_here(api: Api) -> None:
+    manifest = dask_cluster(namespace=api.namespace, instance="another")
+    for field in ("uid", "resourceVersion", "creationTimestamp"):
+        del manifest["metadata"][field]
+    made = await api.kube.create(DASKCLUSTERS, manifest)
+    cluster = ClusterName(api.namespace, made["metadata"]["name"])
+
+    assert (await api.user("alice").get(f"/api/v1/clusters/{cluster}")).status_code == 404
+    assert (await api.user("alice").delete(f"/api/v1/clusters/{cluster}")).status_code == 204
+    assert "active" not in (await api.stored(cluster))["spec"]
+
+
+async def test_a_hand_made_cluster_of_this_installation_is_as_good_as_any(api: Api) -> None:
+    manifest = dask_cluster(namespace=api.namespace, name="made-by-hand", instance=INSTANCE, user="alice")
+    for field in ("uid", "resourceVersion", "creationTimestamp"):
+        del manifest["metadata"][field]
+    await api.kube.create(DASKCLUSTERS, manifest)
+
+    answer = await api.user("alice").get(f"/api/v1/clusters/{api.namespace}.made-by-hand")
+
+    assert answer.json()["status"] == "PENDING"
+
+
+async def test_a_wait_ends_when_the_cluster_runs(api: Api) -> None:
+    alice = api.user("alice")
+    cluster = await api.create(alice)
+    waiting = asyncio.create_task(alice.get(f"/api/v1/clusters/{cluster}?wait"))
+    await until(lambda: len(api.repository.waiters) == 1)
+
+    await api.run(cluster)
+
+    report = (await waiting).json()
+    assert report["status"] == "RUNNING"
+    assert report["tls_cert"] == CERTIFICATE
+    assert len(api.repository.waiters) == 0
+
+
+async def test_a_wait_ends_with_404_when_the_cluster_is_deleted(api: Api) -> None:
+    alice = api.user("alice")
+    cluster = await api.create(alice)
+    waiting = asyncio.create_task(alice.get(f"/api/v1/clusters/{cluster}?wait=1"))
+    await until(lambda: len(api.repository.waiters) == 1)
+
+    await api.kube.delete(DASKCLUSTERS, cluster.name, namespace=cluster.namespace)
+
+    assert (await waiting).status_code == 404
+
+
+async def test_a_wait_ends_when_the_process_is_about_to_end(api: Api) -> None:
+    alice = api.user("alice")
+    cluster = await api.create(alice)
+    waiting = asyncio.create_task(alice.get(f"/api/v1/clusters/{cluster}?wait"))
+    await until(lambda: len(api.repository.waiters) == 1)
+
+    api.app.state.waiters.close()
+
+    assert (await waiting).json()["status"] == "PENDING"
+
+
+@pytest.mark.parametrize("query", ["", "?wait=0", "?wait=no"])
+async def test_without_a_wish_to_wait_the_answer_comes_at_once(api: Api, query: str) -> None:
+    alice = api.user("alice")
+    cluster = await api.create(alice)
+
+    async with asyncio.timeout(5):
+        assert (await alice.get(f"/api/v1/clusters/{cluster}{query}")).json()["status"] == "PENDING"
+
+
+async def test_a_cluster_that_goes_away_disappears(api: Api) -> None:
+    alice = api.user("alice")
+    cluster = await api.running_cluster(alice)
+    await alice.get(f"/api/v1/clusters/{cluster}")
+
+    await api.kube.delete(DASKCLUSTERS, cluster.name, namespace=cluster.namespace)
+
+    await until(lambda: api.repository.cached(cluster) is None)
+    assert (await alice.get(f"/api/v1/clusters/{cluster}")).status_code == 404
+
+
+async def test_many_clusters_made_and_stopped_at_once_are_all_stopped(replicas: tuple[Api, Api]) -> None:
+    one, other = replicas
+    alice, same_alice = one.user("alice"), other.user("alice")
+
+    async def make_and_stop() -> ClusterName:
+        cluster = await one.create(alice)
+        assert (await same_alice.delete(f"/api/v1/clusters/{cluster}")).status_code == 204
+        return cluster
+
+    clusters = await asyncio.gather(*(make_and_stop() for _ in range(30)))
+
+    for cluster in clusters:
+        assert (await one.stored(cluster))["spec"]["active"] is False

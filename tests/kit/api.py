@@ -1,0 +1,153 @@
+"""The api on a Kubernetes API server and the real auth service; a test plays the controller and the schedulers."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from gateway_api.app import create_app
+from gateway_api.clusters.repository import ClusterRepository
+from gateway_api.scheduler_client import SchedulerClient
+from gateway_api.settings import ApiSettings
+from gateway_auth.app import create_app as create_auth_app
+from gateway_auth.settings import AuthGroup, AuthSettings, SimpleSettings
+from gateway_common.kube import KubeClient
+from gateway_common.names import ClusterName, parse_cluster_name
+from gateway_common.resources import DASKCLUSTERS
+from gateway_common.settings import KubeSettings
+from tests.kit.clusters import make_credentials, set_status
+from tests.kit.credentials import basic_credentials
+from tests.kit.scripted_server import Exchange, scripted_server
+
+PASSWORD = "secret"
+CLUSTER_TOKEN = "cluster-token"
+INSTANCE = "test"
+
+
+class CountingTransport(httpx.AsyncBaseTransport):
+    """Calls the auth service in this process, counts the calls, and can be cut."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._transport = httpx.ASGITransport(app)
+        self.paths: list[str] = []
+        self.cut = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.paths.append(request.url.path)
+        if self.cut:
+            raise httpx.ConnectError("cut", request=request)
+        return await self._transport.handle_async_request(request)
+
+
+@dataclass
+class Scheduler:
+    """A scheduler's HTTP server: what it was sent, and what it answers."""
+
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    authorizations: list[str] = field(default_factory=list)
+    #: statuses of the next answers, before 200 again; 0 hangs up
+    failures: list[int] = field(default_factory=list)
+
+    async def handle(self, exchange: Exchange) -> None:
+        if self.failures:
+            status = self.failures.pop(0)
+            if status:
+                await exchange.answer(status, {})
+            raise ConnectionError
+        assert (exchange.method, exchange.path) == ("POST", "/api/comm")
+        self.messages.append(json.loads(exchange.body))
+        self.authorizations.append(exchange.headers["authorization"])
+        await exchange.answer(200, {})
+
+
+@dataclass
+class Api:
+    """One replica, and hands to play its surroundings."""
+
+    app: FastAPI
+    kube: KubeClient
+    namespace: str
+    auth: CountingTransport
+    scheduler: Scheduler
+    _open: list[httpx.AsyncClient] = field(default_factory=list)
+
+    def client(self, **headers: str) -> httpx.AsyncClient:
+        """Somebody who has shown nothing yet but these headers."""
+        transport = httpx.ASGITransport(self.app)
+        client = httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers)
+        self._open.append(client)
+        return client
+
+    def user(self, name: str) -> httpx.AsyncClient:
+        return self.client(**basic_credentials(name, PASSWORD))
+
+    @property
+    def repository(self) -> ClusterRepository:
+        repository: ClusterRepository = self.app.state.heartbeats._repository
+        return repository
+
+    async def create(self, user: httpx.AsyncClient, **options: Any) -> ClusterName:
+        answer = await user.post("/api/v1/clusters/", json={"cluster_options": options})
+        assert answer.status_code == 201, answer.text
+        return parse_cluster_name(answer.json()["name"])
+
+    async def run(self, cluster: ClusterName, token: str = CLUSTER_TOKEN) -> None:
+        """Do what the controller does until the cluster runs."""
+        await make_credentials(self.kube, cluster, token)
+        await set_status(self.kube, cluster, phase="Running", schedulerAddress="127.0.0.1")
+
+    async def running_cluster(self, user: httpx.AsyncClient, **options: Any) -> ClusterName:
+        """A cluster that runs, and that this replica knows to run."""
+        cluster = await self.create(user, **options)
+        await self.run(cluster)
+        await self.repository.refresh(cluster)
+        return cluster
+
+    async def stored(self, cluster: ClusterName) -> dict[str, Any]:
+        return await self.kube.get(DASKCLUSTERS, cluster.name, namespace=cluster.namespace)
+
+    async def close(self) -> None:
+        for client in self._open:
+            await client.aclose()
+
+
+def auth_app() -> FastAPI:
+    settings = AuthSettings(instance=INSTANCE, auth=AuthGroup(simple=SimpleSettings(password=PASSWORD)))
+    return create_auth_app(settings)
+
+
+@asynccontextmanager
+async def running_api(
+    kube: KubeSettings,
+    namespace: str,
+    *,
+    auth: FastAPI | None = None,
+    backend: dict[str, Any] | None = None,
+    **api: Any,
+) -> AsyncIterator[Api]:
+    """A replica of the api that serves one namespace. `api` are settings of its group."""
+    settings = ApiSettings.model_validate(
+        {
+            "instance": INSTANCE,
+            "kube": kube.model_copy(update={"namespaces": [namespace]}),
+            "api": {"options_timeout": 5.0, **api},
+            "backend": backend or {},
+        }
+    )
+    scheduler = Scheduler()
+    transport = CountingTransport(auth or auth_app())
+    client = await KubeClient.connect(kube)
+    async with scripted_server(scheduler.handle) as server:
+        schedulers = SchedulerClient(pauses=(0.01, 0.01), port=int(server.url.rsplit(":", 1)[1]))
+        app = create_app(settings, auth_transport=transport, scheduler_client=schedulers)
+        async with app.router.lifespan_context(app):
+            running = Api(app, client, namespace, transport, scheduler)
+            try:
+                yield running
+            finally:
+                await running.close()
+                await client.close()

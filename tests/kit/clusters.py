@@ -1,0 +1,71 @@
+"""DaskClusters as other parts of the gateway make and change them, valid by default."""
+
+import base64
+from typing import Any
+from uuid import uuid4
+
+from gateway_common.kube import KubeClient
+from gateway_common.names import (
+    API_TOKEN_KEY,
+    CERTIFICATE_KEY,
+    CLUSTER_LABEL,
+    INSTANCE_LABEL,
+    PRIVATE_KEY_KEY,
+    ClusterName,
+    secret_name,
+)
+from gateway_common.resources import DASKCLUSTERS, SECRETS
+
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n"
+
+
+def dask_cluster(
+    *,
+    namespace: str = "dask",
+    name: str = "",
+    instance: str = "test",
+    user: str = "alice",
+    options: dict[str, Any] | None = None,
+    config: dict[str, Any] | None = None,
+    spec: dict[str, Any] | None = None,
+    status: dict[str, Any] | None = None,
+    annotations: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """A DaskCluster as the API server would answer it."""
+    name = name or uuid4().hex
+    manifest: dict[str, Any] = {
+        "apiVersion": DASKCLUSTERS.api_version,
+        "kind": DASKCLUSTERS.kind,
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": str(uuid4()),
+            "resourceVersion": "1",
+            "creationTimestamp": "2026-11-23T10:00:00Z",
+            "labels": {INSTANCE_LABEL: instance, CLUSTER_LABEL: name},
+        },
+        "spec": {"username": user, "options": options or {}, "config": config or {}, **(spec or {})},
+    }
+    if annotations:
+        manifest["metadata"]["annotations"] = annotations
+    if status is not None:
+        manifest["status"] = status
+    return manifest
+
+
+async def set_status(kube: KubeClient, cluster: ClusterName, **status: Any) -> None:
+    """Write a cluster's status, as the controller does."""
+    await kube.patch(DASKCLUSTERS, cluster.name, {"status": status}, namespace=cluster.namespace, subresource="status")
+
+
+async def make_credentials(kube: KubeClient, cluster: ClusterName, token: str) -> None:
+    """Make a cluster's Secret, as the controller does."""
+    data = {CERTIFICATE_KEY: CERTIFICATE, PRIVATE_KEY_KEY: PRIVATE_KEY, API_TOKEN_KEY: token}
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": secret_name(cluster.name), "namespace": cluster.namespace},
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
+    }
+    await kube.create(SECRETS, manifest, namespace=cluster.namespace)
