@@ -64,7 +64,7 @@ class Container:
         back_off = BackOff(self._sandbox.host.restart_step)
         try:
             while restarts(self._policy, (ended := await self._run_once()).exit_code):
-                pause = back_off.take(ended.finished_at - ended.started_at)
+                pause = back_off.take(ended.ran_seconds)
                 await self._await_restart(ended, pause)
                 self.record.restarts += 1
         except _Stopped:

@@ -1,6 +1,7 @@
 """What containers print: one bounded file for each run, in the format of the container runtime interface.
 
-A line of it is `<time> stdout F <text>`, as kubelets write below /var/log/pods, so that times can be asked for later.
+A line of it is `<time> stdout F <text>`, as kubelets write below /var/log/pods, so that times can be asked for; with a
+`P` for the `F` the line goes on.
 Both streams of a process share a pipe, which keeps their order; all lines are marked `stdout`.
 """
 
@@ -21,7 +22,6 @@ MAX_BYTES = 10 << 20
 _MAX_LINE = 16 << 10
 #: How long a pipe may stay open after the end of the container.
 _CLOSING_SECONDS = 1.0
-_SEPARATOR = b" stdout "
 
 
 class ContainerLog(asyncio.Protocol):
@@ -39,14 +39,14 @@ class ContainerLog(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         *lines, self._partial = (self._partial + data).split(b"\n")
-        while len(self._partial) >= _MAX_LINE:
-            lines.append(self._partial[:_MAX_LINE])
-            self._partial = self._partial[_MAX_LINE:]
-        self._append(lines)
+        self._append(b"F", lines)
+        if len(self._partial) >= _MAX_LINE:
+            self._append(b"P", [self._partial])
+            self._partial = b""
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._partial:
-            self._append([self._partial])
+            self._append(b"P", [self._partial])
         self._file.close()
         self._closed.set()
         self._wake()
@@ -113,11 +113,11 @@ class ContainerLog(asyncio.Protocol):
                 lines += path.read_bytes().splitlines(keepends=True)
         return map(_parse, lines)
 
-    def _append(self, lines: list[bytes]) -> None:
+    def _append(self, tag: bytes, lines: list[bytes]) -> None:
         if not lines:
             return
         stamp = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode()
-        self._file.write(b"".join(stamp + _SEPARATOR + b"F " + line + b"\n" for line in lines))
+        self._file.write(b"".join(b"%s stdout %s %s\n" % (stamp, tag, line) for line in lines))
         self._file.flush()
         if self._file.tell() > self._max_bytes:
             self._file.close()
@@ -159,5 +159,6 @@ class Output(asyncio.Protocol):
 
 
 def _parse(line: bytes) -> tuple[bytes, bytes]:
-    stamp, _, _, text = line.split(b" ", 3)
-    return stamp, text
+    """Its time, and its text as it was printed."""
+    stamp, _, tag, text = line.split(b" ", 3)
+    return stamp, text if tag == b"F" else text.removesuffix(b"\n")

@@ -1,6 +1,7 @@
 """Starts, signals and awaits processes: what a container runtime is to a kubelet. The work is done by `supervisor`."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -92,7 +93,8 @@ class Runtime:
 
     async def stop(self) -> None:
         """Kill every process, and return when they are gone."""
-        self._control.shutdown(socket.SHUT_WR)
+        if not self._ended.done():
+            self._control.shutdown(socket.SHUT_WR)
         await self._ended
         self._supervisor.wait()
 
@@ -127,7 +129,7 @@ class Runtime:
                 except ConnectionError:
                     return
                 except OSError as error:  # EMSGSIZE: as exec says E2BIG
-                    raise StartFailed(error.errno or 0) from error
+                    raise StartFailed(error.errno or errno.EIO) from error
                 else:
                     return
 
@@ -173,7 +175,7 @@ class Runtime:
         self._control.close()
         for started in self._starting.values():
             if not started.done():
-                started.set_exception(StartFailed(0))
+                started.set_exception(StartFailed(errno.EIO))
         for exited in self._running.values():
             exited.set_result(Exit(128 + signal.SIGKILL, signal.SIGKILL))
         self._running.clear()

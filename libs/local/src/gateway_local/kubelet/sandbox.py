@@ -39,7 +39,7 @@ class Host:
     root: Path
     cluster: Path
     restart_step: float = 10.0
-    retry: float = 1.0
+    retry: float = 0.5
 
 
 @dataclass(slots=True)

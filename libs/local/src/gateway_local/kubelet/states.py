@@ -37,6 +37,11 @@ class Terminated:
     message: str = ""
     container_id: str = ""
 
+    @property
+    def ran_seconds(self) -> float:
+        """Zero for what was never started, whose start Kubernetes dates 1970."""
+        return self.finished_at - self.started_at if self.started_at else 0.0
+
     def manifest(self) -> Manifest:
         return {
             "terminated": {
