@@ -1,3 +1,5 @@
+import pytest
+
 from gateway_common.object_store import ObjectKey, ObjectStore, identify
 
 A, B, ELSEWHERE = ObjectKey("dask", "a"), ObjectKey("dask", "b"), ObjectKey("other", "c")
@@ -39,6 +41,17 @@ def test_a_value_without_a_group_is_found_by_key_only() -> None:
 
     assert store.by_index(None) == []
     assert store.get(A) == ""
+
+
+def test_a_value_whose_group_cannot_be_told_leaves_the_old_one() -> None:
+    store: ObjectStore[str] = ObjectStore(index=lambda value: value[0])
+    store.put(A, 1, "x")
+
+    with pytest.raises(IndexError):
+        store.put(A, 2, "")
+
+    assert store.by_index("x") == ["x"]
+    assert store.remove(A, 3)
 
 
 def test_a_removed_object_is_gone_from_the_index_too() -> None:

@@ -45,11 +45,12 @@ class ObjectStore(Generic[T]):
         return self._versions.get(key, -1) >= version
 
     def put(self, key: ObjectKey, version: int, value: T) -> None:
-        """Store a version that is newer than what is here."""
+        """Store a version that is newer than what is here; changes nothing if the index can't be told."""
+        group = self._index(value) if self._index else None
         self._ungroup(key)
         self._values[key] = value
         self._versions[key] = version
-        if self._index and (group := self._index(value)) is not None:
+        if group is not None:
             self._groups.setdefault(group, {})[key] = value
 
     def remove(self, key: ObjectKey, version: int) -> bool:
