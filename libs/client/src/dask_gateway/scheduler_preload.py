@@ -12,12 +12,16 @@ from typing import Any
 import click
 from distributed.comm.addressing import parse_host_port
 
+from dask_gateway.scheduler.dashboard import defer_dashboard
 from dask_gateway.scheduler.gateway_api import GatewayClient, MissingEnvironmentError, make_gateway_client
 from dask_gateway.scheduler.service import GatewaySchedulerService
 
 __all__ = ("GatewayClient", "GatewaySchedulerService", "dask_setup", "make_gateway_client")
 
 logger = logging.getLogger("distributed.scheduler.gateway")
+
+# When distributed imports a preload, the scheduler has not loaded its dashboard yet; in dask_setup it has.
+defer_dashboard()
 
 
 @click.command()
