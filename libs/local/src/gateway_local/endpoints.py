@@ -20,6 +20,8 @@ MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by"
 HEADLESS_LABEL = "service.kubernetes.io/headless"
 CONTROLLER = "endpointslice-controller.k8s.io"
 
+_BATCH_SECONDS = 0.02
+
 
 class EndpointsController:
     """Keeps the slices as the services and pods say, between start() and stop()."""
@@ -30,6 +32,8 @@ class EndpointsController:
         self._services: dict[Key, Manifest] = {}
         self._members: dict[Key, dict[str, Manifest]] = {}
         self._stale: set[Key] = set()
+        self._written_at = 0.0
+        self._writing: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Begin; what there is already is seen first."""
@@ -38,6 +42,8 @@ class EndpointsController:
 
     async def stop(self) -> None:
         await self._loops.stop()
+        if self._writing:
+            self._writing.cancel()
 
     def _service_changed(self, change: str, service: Manifest) -> None:
         key = (service["metadata"]["namespace"], service["metadata"]["name"])
@@ -64,12 +70,14 @@ class EndpointsController:
                 self._mark(key)
 
     def _mark(self, key: Key) -> None:
-        """Write the slice after the changes that are at hand now: one write for all of them."""
+        """Write the slice soon: at once after a quiet time, in batches under a burst of changes."""
         if not self._stale:
-            asyncio.get_running_loop().call_soon(self._write_stale)
+            loop = asyncio.get_running_loop()
+            self._writing = loop.call_at(self._written_at + _BATCH_SECONDS, self._write_stale)
         self._stale.add(key)
 
     def _write_stale(self) -> None:
+        self._written_at = asyncio.get_running_loop().time()
         stale, self._stale = self._stale, set()
         for key in stale & self._services.keys():
             self._write(build_endpoint_slice(self._services[key], self._members[key].values()))
@@ -116,7 +124,7 @@ def build_endpoint_slice(service: Manifest, pods: Iterable[Manifest]) -> Manifes
         },
         "addressType": "IPv4",
         "endpoints": [_endpoint(pod, publish_all) for pod in pods],
-        "ports": [_port(port, pods) for port in spec.get("ports") or []],
+        "ports": [found for port in spec.get("ports") or [] if (found := _port(port, pods))],
     }
 
 
@@ -142,8 +150,11 @@ def _endpoint(pod: Manifest, publish_all: bool) -> Manifest:
     }
 
 
-def _port(port: Manifest, pods: Iterable[Manifest]) -> Manifest:
-    """A named target port is looked up in the pods, which are taken to agree about it."""
+def _port(port: Manifest, pods: Iterable[Manifest]) -> Manifest | None:
+    """The port of the pods behind a service's port; None for a name that none of them has.
+
+    They are taken to agree about what a name means.
+    """
     target = port.get("targetPort") or port["port"]
     if not isinstance(target, int):
         named = (
@@ -154,6 +165,8 @@ def _port(port: Manifest, pods: Iterable[Manifest]) -> Manifest:
             if declared.get("name") == target
         )
         target = next(named, None)
+    if target is None:
+        return None
     return {"name": port.get("name") or "", "port": target, "protocol": port.get("protocol") or "TCP"}
 
 
@@ -164,4 +177,4 @@ def _takes_part(pod: Manifest) -> bool:
 
 def _selects(service: Manifest, pod: Manifest) -> bool:
     labels = pod["metadata"].get("labels") or {}
-    return all(labels.get(name) == value for name, value in service["spec"]["selector"].items())
+    return bool(service["spec"]["selector"].items() <= labels.items())

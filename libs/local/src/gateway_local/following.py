@@ -25,7 +25,7 @@ class Loops:
     def follow(self, objects: Objects, resource: Resource, changed: Changed) -> None:
         """Call `changed` for all there is, then for each change, until stop()."""
         task = asyncio.create_task(follow(objects, resource, changed), name=f"following {resource.plural}")
-        task.add_done_callback(_log_failure)
+        task.add_done_callback(log_failure)
         self._tasks.append(task)
 
     async def stop(self) -> None:
@@ -35,7 +35,8 @@ class Loops:
         self._tasks.clear()
 
 
-def _log_failure(task: "asyncio.Task[None]") -> None:
+def log_failure(task: "asyncio.Task[None]") -> None:
+    """For tasks that nobody awaits: say at once that one failed."""
     if not task.cancelled() and (error := task.exception()):
         logger.error("%s failed, which is a defect", task.get_name(), exc_info=error)
 
@@ -57,7 +58,12 @@ async def follow(objects: Objects, resource: Resource, changed: Changed) -> None
                     known.pop(_key(manifest), None)
                 else:
                     known[_key(manifest)] = manifest
-                changed(change, manifest)
+                try:
+                    changed(change, manifest)
+                except Exception:  # one object that can't be handled must not keep the others from it
+                    logger.exception("%s %s could not be handled", resource.kind, _key(manifest))
+                # a burst of changes must not keep the API from answering
+                await asyncio.sleep(0)
         except StatusError as error:
             if error.code != 410:
                 raise

@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway_common.clock import Clock, system_clock, to_rfc3339
 from gateway_common.resources import NODES, PODS
+from gateway_local.apiserver.errors import StatusError
 from gateway_local.apiserver.objects import Objects
 from gateway_local.following import Loops
 from gateway_local.quantities import parse_quantity
@@ -69,7 +70,7 @@ class Scheduler:
             problem = classify_misfit(pod, node, self._used.get(name, Counter()))
             if not problem:
                 self._take(key, name, pod)
-                self._objects.patch(PODS, *key, {"spec": {"nodeName": name}})
+                self._patch(key, {"spec": {"nodeName": name}})
                 return
             problems.append(problem)
         self._pending[key] = pod
@@ -106,7 +107,14 @@ class Scheduler:
             "lastTransitionTime": before.get("lastTransitionTime") or to_rfc3339(self._clock()),
         }
         others = [c for c in conditions if c["type"] != "PodScheduled"]
-        self._objects.patch(PODS, *key, {"status": {"conditions": [*others, condition]}}, "status")
+        self._patch(key, {"status": {"conditions": [*others, condition]}}, "status")
+
+    def _patch(self, key: Key, patch: Manifest, subresource: str = "") -> None:
+        try:
+            self._objects.patch(PODS, *key, patch, subresource)
+        except StatusError as error:
+            if error.code != 404:  # deleted since; that it was is the next thing to be told
+                raise
 
 
 def classify_misfit(pod: Manifest, node: Manifest, used: Mapping[str, Decimal | int]) -> str:

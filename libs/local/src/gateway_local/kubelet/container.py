@@ -189,6 +189,7 @@ class Container:
             """The first result that is news. When it is a failure, the container is ended."""
             async for passed, _ in verdicts(probe, lambda: check_once(probe), healthy):
                 if not passed:
+                    await self._thawed()
                     await process.terminate(probe.action.get("terminationGracePeriodSeconds", self._grace))
                 return passed
             return False

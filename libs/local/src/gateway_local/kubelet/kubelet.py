@@ -60,6 +60,8 @@ class Kubelet(NodeAgent):
         self._removing: set[asyncio.Task[None]] = set()
 
     async def _prepare(self) -> None:
+        # of a kubelet that was killed; there may be secrets in it
+        shutil.rmtree(self._root / "pods", ignore_errors=True)
         await self._runtime.start()
         cluster = self._root / "cluster"
         ClusterDNS(self._objects, cluster).start(self._loops)
@@ -74,9 +76,8 @@ class Kubelet(NodeAgent):
             restart_step=self._restart_step,
         )
 
-    async def stop(self) -> None:
-        """End, and leave no process and no file but logs behind. The pods' objects stay as they are."""
-        await super().stop()
+    async def _release(self) -> None:
+        """Leave no process and no file but logs behind."""
         workers = list(self._workers.values())
         self._workers.clear()
         await asyncio.gather(*(worker.abandon() for worker in workers))

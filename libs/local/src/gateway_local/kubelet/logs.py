@@ -98,12 +98,13 @@ class ContainerLog(asyncio.Protocol):
             await grown.wait()
             grown = self._grown
             if rotations != self._rotations:
-                rotations, position = self._rotations, 0
-            with self._path.open("rb") as file:
-                file.seek(position)
-                fresh = file.read()
+                rest, position = _tail(self._older, position), 0
+                rotations = self._rotations
+            else:
+                rest = b""
+            fresh = _tail(self._path, position)
             position += len(fresh)
-            for line in fresh.splitlines(keepends=True):
+            for line in (rest + fresh).splitlines(keepends=True):
                 yield _parse(line)
 
     def _entries(self) -> Iterator[tuple[bytes, bytes]]:
@@ -156,6 +157,12 @@ class Output(asyncio.Protocol):
         """All of it, once the command has ended."""
         await self._closed.wait()
         return self._data.decode(errors="replace")
+
+
+def _tail(path: Path, position: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(position)
+        return file.read()
 
 
 def _parse(line: bytes) -> tuple[bytes, bytes]:

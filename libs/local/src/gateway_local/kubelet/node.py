@@ -1,8 +1,8 @@
 """What every kubelet does: register its node, follow the pods that are bound to it, and stand still when frozen.
 
 The seam between kubelets are the hooks: `_pod_bound` (a pod is there, or changed, or is to go), `_pod_gone` (its object
-is no more), `_prepare` (before the first pod) and `_resume` (the node was thawed). `Kubelet` starts processes in them,
-`SimulatedKubelet` does not.
+is no more), `_prepare` and `_release` (before the first pod, after the last) and `_resume` (the node was thawed).
+`Kubelet` starts processes in them, `SimulatedKubelet` does not.
 """
 
 import asyncio
@@ -49,7 +49,9 @@ class NodeAgent:
         self._loops.follow(self._objects, PODS, self._pod_changed)
 
     async def stop(self) -> None:
+        """End. The pods' objects stay as they are."""
         await self._loops.stop()
+        await self._release()
         self._addresses.close()
 
     def freeze(self) -> None:
@@ -81,6 +83,9 @@ class NodeAgent:
 
     async def _prepare(self) -> None:
         """Before the first pod."""
+
+    async def _release(self) -> None:
+        """After the last one, while the addresses are still ours."""
 
     def _pod_changed(self, change: str, pod: Manifest) -> None:
         if self.frozen or not self._is_ours(pod):

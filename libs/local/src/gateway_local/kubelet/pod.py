@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from gateway_local.following import log_failure
 from gateway_local.kubelet.container import Container
 from gateway_local.kubelet.sandbox import Sandbox
 from gateway_local.kubelet.states import CONTAINER_CREATING, POD_INITIALIZING, Terminated, Waiting
@@ -54,6 +55,7 @@ class PodWorker:
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=f"pod {self.sandbox.pod['metadata']['name']}")
+        self._task.add_done_callback(log_failure)
 
     async def terminate(self, grace: float) -> None:
         """End all containers within `grace` seconds. May be called again with less."""

@@ -149,7 +149,7 @@ class Runtime:
 
     def _receive(self) -> None:
         try:
-            data = self._control.recv(supervisor.MESSAGE_LIMIT)
+            data = self._control.recv(4096)  # answers are short
         except BlockingIOError:
             return
         except ConnectionError:

@@ -42,10 +42,9 @@ class SimulatedKubelet(NodeAgent):
         self._starting: deque[tuple[float, str]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def stop(self) -> None:
+    async def _release(self) -> None:
         if self._timer:
             self._timer.cancel()
-        await super().stop()
 
     def exit_containers(self, namespace: str, name: str, exit_code: int) -> None:
         """End a running pod's containers, as their programs would by themselves. They are not restarted."""

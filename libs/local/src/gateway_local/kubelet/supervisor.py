@@ -13,6 +13,7 @@ start, then {"id", "status"} as of wait(2). What a process leaves behind is dead
 It imports the standard library only and blocks in one place, so it costs nothing while nothing happens.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -58,7 +59,7 @@ class Supervisor:
         """Kill everything. The children of what dies become ours, so this comes to an end."""
         while True:
             for pid in children():
-                _kill(pid)
+                _kill(pid, signal.SIGKILL)
             try:
                 os.wait()
             except ChildProcessError:
@@ -75,9 +76,9 @@ class Supervisor:
         if "start" in message:
             self._start(message, descriptors[0])
         elif "signal" in message and message["signal"] in self._pids:
-            os.kill(self._pids[message["signal"]], message["number"])
+            _kill(self._pids[message["signal"]], message["number"])
         elif "kill" in message and message["kill"] in self._pids:
-            os.killpg(self._pids[message["kill"]], signal.SIGKILL)
+            _kill(-self._pids[message["kill"]], signal.SIGKILL)
         return True
 
     def _start(self, message: dict[str, Any], output: int) -> None:
@@ -111,7 +112,7 @@ class Supervisor:
             if identity:
                 # not reaped yet: neither its process id nor its group can be somebody else's
                 del self._pids[identity]
-                os.killpg(pid, signal.SIGKILL)
+                _kill(-pid, signal.SIGKILL)
             _, status = os.waitpid(pid, 0)
             if identity:
                 self._kill_left_behind(identity)
@@ -121,7 +122,7 @@ class Supervisor:
         marker = f"{MARKER}={identity}".encode()
         while left := [pid for pid in children() if pid not in self._ids and marker in environment(pid)]:
             for pid in left:
-                _kill(pid)
+                _kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
 
     def _tell(self, **message: object) -> None:
@@ -154,8 +155,21 @@ def become(message: dict[str, Any], output: int, failure: int) -> None:
 
 def children() -> list[int]:
     """Process ids of our direct children, zombies included."""
-    with open(f"/proc/self/task/{os.getpid()}/children") as file:
-        return [int(pid) for pid in file.read().split()]
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return [int(pid) for pid in file.read().split()]
+    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
+        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+        return [pid for pid in pids if parent(pid) == os.getpid()]
+
+
+def parent(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            # the name, in parentheses, may hold anything
+            return int(file.read().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def environment(pid: int) -> list[bytes]:
@@ -166,11 +180,10 @@ def environment(pid: int) -> list[bytes]:
         return []
 
 
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+def _kill(pid: int, number: int) -> None:
+    """Signal a process, or with a negative number its group. What runs as another user by now can't be."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
 
 
 def main() -> None:

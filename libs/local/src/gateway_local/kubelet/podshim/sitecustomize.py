@@ -36,7 +36,8 @@ IP = os.environ.get(ENV + "IP", "")
 HOSTNAME = os.environ.get(ENV + "HOSTNAME", "")
 NAMESPACE = os.environ.get(ENV + "NAMESPACE", "")
 CLUSTER = os.environ.get(ENV + "CLUSTER", "")  # the directory of dns/ and proxy/
-MOUNTS = os.environ.get(ENV + "MOUNTS", "")  # "mount path\tdirectory" a line
+# "mount path\tdirectory" a line, the deepest first
+MOUNTS = [line.split("\t") for line in os.environ.get(ENV + "MOUNTS", "").splitlines()]
 IP_BIND_ADDRESS_NO_PORT = 24  # linux/in.h; the socket module names it from Python 3.11 on
 
 read_file = open
@@ -183,27 +184,42 @@ def install_network() -> None:
     os.uname = lambda: names
 
 
+def translate(path: Any) -> Any:
+    """A path below a mount path, as it really is."""
+    name = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+    if isinstance(name, str):
+        for mount, directory in MOUNTS:
+            if name == mount or name.startswith(mount + "/"):
+                return directory + name[len(mount) :]
+    return path
+
+
+class Translating:
+    """A function of `os` or `io` that translates its paths. Like the original, and unlike a function, no descriptor."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+        self.__name__ = function.__name__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs = {name: translate(value) for name, value in kwargs.items()}
+        return self.function(*map(translate, args), **kwargs)
+
+
 def install_mounts() -> None:
     import builtins  # noqa: PLC0415  # most pods have no mounts
     import io  # noqa: PLC0415
 
-    mounts = [line.split("\t") for line in MOUNTS.splitlines()]
-
-    def mapped(function: Any) -> Any:
-        def call(path: Any = ".", *args: Any, **kwargs: Any) -> Any:
-            if isinstance(path, (str, os.PathLike)):
-                name = os.fspath(path)
-                for mount, directory in mounts:
-                    if isinstance(name, str) and (name == mount or name.startswith(mount + "/")):
-                        return function(directory + name[len(mount) :], *args, **kwargs)
-            return function(path, *args, **kwargs)
-
-        call.__name__ = function.__name__
-        return call
-
-    builtins.open = io.open = mapped(open)
-    for name in ("open", "stat", "lstat", "access", "listdir", "scandir", "mkdir", "remove", "unlink"):
-        setattr(os, name, mapped(getattr(os, name)))
+    builtins.open = io.open = Translating(open)
+    reading = ("open", "stat", "lstat", "access", "listdir", "scandir", "readlink", "listxattr", "getxattr")
+    writing = ("mkdir", "rmdir", "remove", "unlink", "rename", "replace", "chmod", "utime")
+    for name in reading + writing:
+        original = getattr(os, name)
+        function = Translating(original)
+        setattr(os, name, function)
+        for abilities in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):
+            if original in abilities:
+                abilities.add(function)
 
 
 def run_other_sitecustomize() -> None:

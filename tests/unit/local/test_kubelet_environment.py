@@ -1,0 +1,153 @@
+"""A container's variables and command line."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from gateway_local.kubelet.environment import (
+    ContainerConfigError,
+    PodContext,
+    command_line,
+    container_environment,
+    expand,
+    field_value,
+)
+
+POD: dict[str, Any] = {
+    "metadata": {
+        "name": "worker-1",
+        "namespace": "dask",
+        "uid": "u-1",
+        "labels": {"app": "dask", "gateway.dask.org/cluster": "abc"},
+        "annotations": {"note": "hello"},
+    },
+    "spec": {
+        "nodeName": "local",
+        "containers": [{"name": "main", "resources": {"limits": {"cpu": "1500m", "memory": "2Gi"}}}],
+    },
+}
+CONTEXT = PodContext(POD, "127.20.0.2", "127.20.0.1")
+OBJECTS: dict[tuple[str, str], dict[str, Any]] = {
+    ("Secret", "token"): {"kind": "Secret", "data": {"key": base64.b64encode(b"sesame").decode()}},
+    ("ConfigMap", "settings"): {"kind": "ConfigMap", "data": {"COLOR": "red", "SIZE": "9"}},
+}
+
+
+def lookup(kind: str, name: str) -> dict[str, Any] | None:
+    return OBJECTS.get((kind, name))
+
+
+@pytest.mark.parametrize(
+    ("text", "expanded"),
+    [
+        ("plain", "plain"),
+        ("$(A)", "1"),
+        ("<$(A)$(B)>", "<12>"),
+        ("$(UNKNOWN)", "$(UNKNOWN)"),
+        ("$$(A)", "$(A)"),
+        ("$$$(A)", "$1"),
+        ("$$$$", "$$"),
+        ("$A ${A}", "$A ${A}"),
+        ("$(A", "$(A"),
+        ("end$", "end$"),
+        ("$()", "$()"),
+    ],
+)
+def test_references_are_expanded_as_kubernetes_does(text: str, expanded: str) -> None:
+    assert expand(text, {"A": "1", "B": "2"}) == expanded
+
+
+def test_arguments_alone_are_the_command() -> None:
+    assert command_line({"args": ["dask", "worker", "$(NAME)"]}, {"NAME": "w"}) == ["dask", "worker", "w"]
+    assert command_line({"command": ["dask"], "args": ["worker"]}, {}) == ["dask", "worker"]
+
+
+def test_a_container_without_a_command_has_nothing_to_run() -> None:
+    with pytest.raises(ContainerConfigError, match="no command specified"):
+        command_line({}, {})
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("metadata.name", "worker-1"),
+        ("metadata.namespace", "dask"),
+        ("metadata.uid", "u-1"),
+        ("metadata.labels['gateway.dask.org/cluster']", "abc"),
+        ("metadata.labels['absent']", ""),
+        ("metadata.annotations['note']", "hello"),
+        ("metadata.labels", 'app="dask"\ngateway.dask.org/cluster="abc"'),
+        ("spec.nodeName", "local"),
+        ("status.podIP", "127.20.0.2"),
+        ("status.hostIP", "127.20.0.1"),
+    ],
+)
+def test_fields_of_the_pod_are_known_to_its_containers(path: str, value: str) -> None:
+    assert field_value(path, CONTEXT) == value
+
+
+def test_a_field_that_there_is_not_is_an_error() -> None:
+    with pytest.raises(ContainerConfigError, match=r"unsupported pod field path: status\.phase"):
+        field_value("status.phase", CONTEXT)
+
+
+def test_variables_see_those_before_them() -> None:
+    container = {
+        "envFrom": [{"configMapRef": {"name": "settings"}}],
+        "env": [
+            {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "token", "key": "key"}}},
+            {"name": "BOTH", "value": "$(COLOR)-$(TOKEN)-$(LATER)"},
+            {"name": "LATER", "value": "x"},
+            {"name": "COLOR", "value": "blue"},
+            {"name": "EMPTY"},
+        ],
+    }
+    assert container_environment(container, CONTEXT, lookup) == {
+        "COLOR": "blue",
+        "SIZE": "9",
+        "TOKEN": "sesame",
+        "BOTH": "red-sesame-$(LATER)",
+        "LATER": "x",
+        "EMPTY": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("resource", "divisor", "value"),
+    [
+        ("limits.cpu", "1", "2"),
+        ("limits.cpu", "1m", "1500"),
+        ("limits.memory", "1Mi", "2048"),
+        ("requests.cpu", "", "0"),
+    ],
+)
+def test_resources_are_told_in_units_of_the_divisor(resource: str, divisor: str, value: str) -> None:
+    reference = {"resourceFieldRef": {"containerName": "main", "resource": resource, "divisor": divisor}}
+    container = {"env": [{"name": "X", "valueFrom": reference}]}
+    assert container_environment(container, CONTEXT, lookup) == {"X": value}
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ({"secretKeyRef": {"name": "none", "key": "k"}}, 'secret "none" not found'),
+        ({"secretKeyRef": {"name": "token", "key": "k"}}, "couldn't find key k in Secret dask/token"),
+        ({"configMapKeyRef": {"name": "none", "key": "k"}}, 'configmap "none" not found'),
+        ({"configMapKeyRef": {"name": "settings", "key": "k"}}, "couldn't find key k in ConfigMap dask/settings"),
+        ({"fileKeyRef": {}}, "unsupported source of a variable: fileKeyRef"),
+    ],
+)
+def test_what_is_missing_is_named(source: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ContainerConfigError) as error:
+        container_environment({"env": [{"name": "X", "valueFrom": source}]}, CONTEXT, lookup)
+    assert str(error.value) == problem
+
+
+def test_what_is_optional_may_be_missing() -> None:
+    reference = {"name": "none", "key": "k", "optional": True}
+    container = {
+        "envFrom": [{"secretRef": {"name": "none", "optional": True}}],
+        "env": [{"name": "X", "valueFrom": {"secretKeyRef": reference}}],
+    }
+    assert container_environment(container, CONTEXT, lookup) == {}

@@ -1,0 +1,111 @@
+"""Volumes as directories, and mount paths that are translated."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway_local.kubelet.environment import PodContext
+from gateway_local.kubelet.volumes import MountTable, VolumeUnavailable, write_volumes
+
+ENCODED = {name: base64.b64encode(data).decode() for name, data in {"dask.crt": b"CERT", "raw": b"\0"}.items()}
+SECRET = {"kind": "Secret", "data": ENCODED}
+CONFIG = {"kind": "ConfigMap", "data": {"a.yaml": "a: 1"}}
+
+
+def lookup(kind: str, name: str) -> dict[str, Any] | None:
+    return {("Secret", "secret"): SECRET, ("ConfigMap", "config"): CONFIG}.get((kind, name))
+
+
+def written(directory: Path, **volume: Any) -> dict[str, bytes]:
+    pod = {
+        "metadata": {"name": "pod", "namespace": "dask", "labels": {"app": "dask"}},
+        "spec": {"containers": [], "volumes": [{"name": "volume", **volume}]},
+    }
+    path = write_volumes(pod, PodContext(pod, "127.1.0.2", "127.1.0.1"), lookup, directory)["volume"]
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+MOUNTS = MountTable.of(
+    {
+        "volumeMounts": [
+            {"name": "a", "mountPath": "/etc/dask-credentials/"},
+            {"name": "b", "mountPath": "/data"},
+            {"name": "c", "mountPath": "/data/deep"},
+            {"name": "d", "mountPath": "/etc/one.yaml", "subPath": "one.yaml"},
+        ]
+    },
+    {name: Path("/pod") / name for name in "abcd"},
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "rewritten"),
+    [
+        ("/etc/dask-credentials", "/pod/a"),
+        ("/etc/dask-credentials/dask.crt", "/pod/a/dask.crt"),
+        ("--cert=/etc/dask-credentials/dask.crt", "--cert=/pod/a/dask.crt"),
+        ("/data/x:/data/deep/y", "/pod/b/x:/pod/c/y"),
+        ("open('/data/x')", "open('/pod/b/x')"),
+        ("/etc/one.yaml", "/pod/d/one.yaml"),
+        ("/database", "/database"),
+        ("/data.old", "/data.old"),
+        ("/srv/data/x", "/srv/data/x"),
+        ("~/data", "~/data"),
+        ("https://host/data", "https://host/data"),
+        ("nothing", "nothing"),
+    ],
+)
+def test_paths_below_a_mount_are_rewritten_wherever_they_begin(text: str, rewritten: str) -> None:
+    assert MOUNTS.rewrite(text) == rewritten
+
+
+def test_a_container_without_mounts_keeps_its_paths() -> None:
+    assert MountTable.of({}, {}).rewrite("/etc/passwd") == "/etc/passwd"
+
+
+@pytest.mark.parametrize(
+    ("volume", "files"),
+    [
+        ({"secret": {"secretName": "secret"}}, {"dask.crt": b"CERT", "raw": b"\0"}),
+        ({"secret": {"secretName": "secret", "items": [{"key": "raw", "path": "x/y"}]}}, {"x/y": b"\0"}),
+        ({"secret": {"secretName": "none", "optional": True}}, {}),
+        ({"configMap": {"name": "config"}}, {"a.yaml": b"a: 1"}),
+        ({"emptyDir": {}}, {}),
+        (
+            {"downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}},
+            {"labels": b'app="dask"'},
+        ),
+        (
+            {"projected": {"sources": [{"secret": {"name": "secret"}}, {"configMap": {"name": "config"}}]}},
+            {"dask.crt": b"CERT", "raw": b"\0", "a.yaml": b"a: 1"},
+        ),
+    ],
+)
+def test_a_volume_holds_what_its_source_says(tmp_path: Path, volume: dict[str, Any], files: dict[str, bytes]) -> None:
+    assert written(tmp_path, **volume) == files
+
+
+def test_only_its_owner_can_read_a_secret(tmp_path: Path) -> None:
+    written(tmp_path, secret={"secretName": "secret"})
+    assert (tmp_path / "volume").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "volume" / "dask.crt").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("volume", "problem"),
+    [
+        ({"secret": {"secretName": "none"}}, 'secret "none" not found'),
+        (
+            {"secret": {"secretName": "secret", "items": [{"key": "k", "path": "p"}]}},
+            "references non-existent secret key: k",
+        ),
+        ({"secret": {"secretName": "secret", "items": [{"key": "raw", "path": "../p"}]}}, "must stay inside"),
+        ({"persistentVolumeClaim": {"claimName": "x"}}, "no volumes of kind persistentVolumeClaim"),
+        ({"projected": {"sources": [{"serviceAccountToken": {}}]}}, "projects no serviceAccountToken"),
+    ],
+)
+def test_a_volume_that_can_not_be_had_says_why(tmp_path: Path, volume: dict[str, Any], problem: str) -> None:
+    with pytest.raises(VolumeUnavailable, match=problem):
+        written(tmp_path, **volume)
