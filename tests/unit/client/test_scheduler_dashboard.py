@@ -15,6 +15,7 @@ from tornado.httpclient import AsyncHTTPClient
 from dask_gateway.scheduler.dashboard import DeferredDashboard, defer_dashboard
 from tests.kit.waiting import until
 
+pytest.importorskip("bokeh")
 MODULE = "distributed.dashboard.scheduler"
 real_dashboard = importlib.import_module(MODULE)
 

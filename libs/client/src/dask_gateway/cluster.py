@@ -19,7 +19,7 @@ from distributed.utils import SyncMethodMixin
 from tornado.ioloop import IOLoop
 
 from dask_gateway.auth import GatewayAuth
-from dask_gateway.cluster_display import ClusterPanel, cluster_html
+from dask_gateway.cluster_display import ClusterDisplay
 from dask_gateway.gateway import Gateway
 from dask_gateway.options import Options
 from dask_gateway.report import GatewaySecurity
@@ -28,7 +28,7 @@ from dask_gateway.worker_status import WorkerStatusWatch
 logger = logging.getLogger("distributed.client")
 
 
-class GatewayCluster(SyncMethodMixin):  # type: ignore[misc]  # distributed is untyped here
+class GatewayCluster(ClusterDisplay, SyncMethodMixin):  # type: ignore[misc]  # distributed is untyped here
     """A Dask cluster that a gateway runs. Creating the object starts the cluster.
 
     address, proxy_address, public_address, auth, asynchronous, loop   as in :class:`dask_gateway.Gateway`
@@ -91,7 +91,6 @@ class GatewayCluster(SyncMethodMixin):  # type: ignore[misc]  # distributed is u
         self.security: GatewaySecurity | None = None
         self._submission = (cluster_options, overrides or {})
         self._workers: WorkerStatusWatch | None = None
-        self._panel: ClusterPanel | None = None
         self._clients: weakref.WeakSet[Any] = weakref.WeakSet()
         self._start_task: asyncio.Task[None] | None = None
         self._stop_task: asyncio.Task[None] | None = None
@@ -235,32 +234,6 @@ class GatewayCluster(SyncMethodMixin):  # type: ignore[misc]  # distributed is u
         if self.name is None:
             raise RuntimeError("This cluster is not started: await it, or use it in an `async with` statement")
         return self.name
-
-    # Display
-
-    def _refresh_display(self) -> None:
-        if self._panel is not None:
-            self._panel.refresh(self.scheduler_info)
-
-    def _widget(self) -> Any:
-        """The ipywidgets panel, or None where there is none to have."""
-        if self._panel is None and not self.asynchronous:
-            with suppress(ImportError):  # ipywidgets is optional
-                self._panel = ClusterPanel(self.name, self.dashboard_link, weakref.proxy(self))
-                self._panel.refresh(self.scheduler_info)
-        return self._panel.widget if self._panel is not None else None
-
-    def _ipython_display_(self, **kwargs: Any) -> None:
-        from IPython.display import display  # noqa: PLC0415 (only in IPython)
-
-        widget = self._widget()
-        if widget is not None:
-            display(widget, **kwargs)
-        else:
-            display({"text/plain": repr(self), "text/html": self._repr_html_()}, raw=True)
-
-    def _repr_html_(self) -> str:
-        return cluster_html(self.name, self.dashboard_link)
 
     def __repr__(self) -> str:
         return f"GatewayCluster<{self.name}, status={self.status}>"

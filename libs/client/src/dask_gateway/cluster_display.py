@@ -2,6 +2,8 @@
 
 import html
 import logging
+import weakref
+from contextlib import suppress
 from typing import Any
 
 from dask.utils import format_bytes
@@ -87,6 +89,48 @@ class ClusterPanel:
             getattr(self._cluster, action)(*args, **kwargs)
         except Exception:
             logger.exception("Failed to %s the cluster", action)
+
+
+class ClusterDisplay:
+    """What makes a cluster show itself in a notebook. The class that inherits this knows the rest."""
+
+    name: str | None
+    dashboard_link: str | None
+    _panel: ClusterPanel | None = None
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether methods return awaitables, which buttons can't wait for."""
+        raise NotImplementedError
+
+    @property
+    def scheduler_info(self) -> dict[str, Any]:
+        """The scheduler's description of itself."""
+        raise NotImplementedError
+
+    def _refresh_display(self) -> None:
+        if self._panel is not None:
+            self._panel.refresh(self.scheduler_info)
+
+    def _widget(self) -> Any:
+        """The ipywidgets panel, or None where there is none to have."""
+        if self._panel is None and not self.asynchronous:
+            with suppress(ImportError):  # ipywidgets is optional
+                self._panel = ClusterPanel(self.name, self.dashboard_link, weakref.proxy(self))
+                self._panel.refresh(self.scheduler_info)
+        return self._panel.widget if self._panel is not None else None
+
+    def _ipython_display_(self, **kwargs: Any) -> None:
+        from IPython.display import display  # noqa: PLC0415 (only in IPython)
+
+        widget = self._widget()
+        if widget is not None:
+            display(widget, **kwargs)
+        else:
+            display({"text/plain": repr(self), "text/html": self._repr_html_()}, raw=True)
+
+    def _repr_html_(self) -> str:
+        return cluster_html(self.name, self.dashboard_link)
 
 
 def _link(url: str) -> str:
