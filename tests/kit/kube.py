@@ -126,6 +126,17 @@ class KubeHttp:
         """Delete with options in the body."""
         return await self.client.request("DELETE", self.path(resource, name), json=options or None)
 
+    async def compact(self, resource: Resource) -> None:
+        """Make the server forget the history of a resource, as it does by itself after some minutes."""
+        if self.embedded is not None:
+            self.embedded.storage.open((resource.group, resource.plural)).forget_history()
+            return
+        version = (await self.list(resource))["metadata"]["resourceVersion"]
+        etcd = self.client.base_url.copy_with(scheme="http", port=(self.client.base_url.port or 0) + 1)
+        body = {"revision": version, "physical": True}
+        async with httpx.AsyncClient(base_url=etcd, trust_env=False) as client:
+            accepted(await client.post("/v3/kv/compaction", json=body))
+
     @asynccontextmanager
     async def watch(self, resource: Resource, **query: str) -> AsyncIterator["Events"]:
         """A watch; its events as they come."""

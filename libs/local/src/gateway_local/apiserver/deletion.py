@@ -67,14 +67,16 @@ def _bad_options(why: str) -> StatusError:
 
 def check_preconditions(kind: Kind, stored: Stored, options: DeleteOptions) -> None:
     """`StatusError` 409 when the object is not the one that the caller means."""
-    pairs = (
-        ("UID", options.uid, stored.uid),
-        ("ResourceVersion", options.resource_version, str(stored.version)),
-    )
-    for name, wanted, found in pairs:
+    for what, wanted, found, fate in (
+        ("UID", options.uid, stored.uid, "deleted and then recreated"),
+        ("ResourceVersion", options.resource_version, str(stored.version), "modified"),
+    ):
         if wanted and wanted != found:
-            why = f"Precondition failed: {name} in precondition: {wanted}, {name} in object meta: {found}"
-            raise conflict(kind.plural, kind.group, stored.name, why)
+            why = (
+                f"the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). "
+                f"The object might have been {fate}"
+            )
+            raise conflict(kind.name, kind.group, stored.name, why)
 
 
 def mark_deleted(kind: Kind, stored: Stored, options: DeleteOptions, now: datetime) -> Manifest | None:

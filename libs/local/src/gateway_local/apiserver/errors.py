@@ -9,7 +9,10 @@ from typing import Any
 
 
 class StatusError(Exception):
-    """An answer other than success: the HTTP code, a reason in one word, and a message for people."""
+    """An answer other than success: the HTTP code, a reason in one word, and a message for people.
+
+    A few errors have no reason (""), because Kubernetes has none for them.
+    """
 
     def __init__(self, code: int, reason: str, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -32,8 +35,9 @@ class StatusError(Exception):
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
         }
+        if self.reason:
+            status["reason"] = self.reason
         if token := self.details.get("continue"):
             status["metadata"] = {"continue": token}
         if details := {key: value for key, value in self.details.items() if key != "continue"}:

@@ -26,10 +26,11 @@ class Manager:
     api_version: str
     subresource: str = ""
 
-    def describe(self, owned_since: str) -> str:
-        using = f" with subresource {self.subresource!r}".replace("'", '"') if self.subresource else ""
-        when = "" if self.operation == "Apply" else f" at {owned_since}"
-        return f'conflict with "{self.name}"{using} using {self.api_version}{when}'
+    def describe(self) -> str:
+        """The manager as Kubernetes' conflicts name it."""
+        subresource = f' with subresource "{self.subresource}"' if self.subresource else ""
+        using = f" using {self.api_version}" if self.operation == "Update" else ""
+        return f'conflict with "{self.name}"{subresource}{using}'
 
 
 Owners = dict[Manager, tuple[FieldSet, str]]
@@ -161,7 +162,7 @@ def _settle_conflicts(owners: Owners, changed: FieldSet | None, force: bool) -> 
             _shrink(owners, manager, common)
         return
     causes = [
-        {"reason": "FieldManagerConflict", "message": manager.describe(owners[manager][1]), "field": path}
+        {"reason": "FieldManagerConflict", "message": manager.describe(), "field": path}
         for manager, common in conflicts.items()
         for path in fieldsets.paths(common)
     ]

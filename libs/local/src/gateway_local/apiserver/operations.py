@@ -7,7 +7,7 @@ changed; an object that is stored never changes.
 import secrets
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,7 +50,7 @@ _CARRIED_OVER = (
     "deletionGracePeriodSeconds",
     "generation",
 )
-_FIXED = ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
+_FIXED = ("uid", "deletionTimestamp", "deletionGracePeriodSeconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,7 @@ class Operations:
         new = _thaw(manifest)
         _check_identity(kind, namespace, name, new)
         stored = self.get(kind, namespace, name)
+        _check_uid(kind, stored, new["metadata"].get("uid"))
         if kind.is_custom and not new["metadata"].get("resourceVersion"):
             problem = FieldProblem("metadata.resourceVersion", "FieldValueInvalid", _NO_VERSION)
             raise invalid(kind.name, kind.group, name, [problem])
@@ -142,10 +143,12 @@ class Operations:
         _check_identity(kind, namespace, name, applied)
         if applied["metadata"].get("managedFields"):
             raise bad_request("metadata.managedFields must be nil")
-        self._decode(kind, applied, replace(options, field_validation="Strict"))
+        self._decode(kind, applied, options, undeclared=_UNDECLARED)
         stored = self._storage.open(kind.key).get(namespace, name)
         if stored is None and subresource:
             raise not_found(kind.plural, kind.group, name)
+        if stored is not None:
+            _check_version(kind, stored, applied["metadata"].get("resourceVersion"))
         manager = Manager(options.manager, "Apply", kind.api_version, subresource)
         new = managedfields.apply(
             kind.schema,
@@ -190,7 +193,7 @@ class Operations:
         _check_kind(kind, new)
         meta = new.setdefault("metadata", {})
         if meta.get("resourceVersion"):
-            raise StatusError(500, "InternalError", "resourceVersion should not be set on objects to be created")
+            raise StatusError(500, "", "resourceVersion should not be set on objects to be created")
         if kind.namespaced:
             if meta.setdefault("namespace", namespace) != namespace:
                 raise bad_request(_WRONG_NAMESPACE)
@@ -235,7 +238,7 @@ class Operations:
         applied: bool = False,
     ) -> Stored:
         old = stored.object
-        _check_current(kind, stored, new["metadata"])
+        _check_version(kind, stored, new["metadata"].get("resourceVersion"))
         self._decode(kind, new, options)
         managed = new["metadata"].get("managedFields")
         if subresource == "status":
@@ -261,13 +264,19 @@ class Operations:
             return table.remove(Stored(new, stored.version))
         return table.put(new)
 
-    def _decode(self, kind: Kind, manifest: Manifest, options: WriteOptions) -> None:
-        """Types, unknown fields, and a custom resource's defaults."""
+    def _decode(self, kind: Kind, manifest: Manifest, options: WriteOptions, undeclared: str = "") -> None:
+        """Types, unknown fields, and a custom resource's defaults.
+
+        `undeclared` is the text of the error that unknown fields are, where they are one in any case.
+        """
         if kind.is_custom:
             decode(kubernetes_type("ObjectMeta"), manifest["metadata"], kind.name, kind.version)
         else:
             decode(kind.schema, manifest, kind.name, kind.version)
         unknown = prune(kind.schema, manifest)
+        if unknown and undeclared:
+            about = f"{manifest['metadata'].get('namespace', '')}/{manifest['metadata']['name']}"
+            raise StatusError(500, "", undeclared.format(about, kind.api_version, kind.name, unknown[0]))
         if kind.is_custom:
             fill_defaults(kind.schema, manifest)
         texts = [f'unknown field "{path}"' for path in unknown]
@@ -296,6 +305,7 @@ class Operations:
             raise error
 
 
+_UNDECLARED = "failed to create typed patch object ({}; {}, Kind={}): .{}: field not declared in schema"
 _NO_VERSION = "Invalid value: 0: must be specified for an update"
 _WRONG_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
 
@@ -334,11 +344,13 @@ def _check_identity(kind: Kind, namespace: str, name: str, manifest: Manifest) -
         raise bad_request(_WRONG_NAMESPACE)
 
 
-def _check_current(kind: Kind, stored: Stored, meta: Manifest) -> None:
-    version, uid = meta.get("resourceVersion"), meta.get("uid")
+def _check_uid(kind: Kind, stored: Stored, uid: str | None) -> None:
     if uid and uid != stored.uid:
         why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {stored.uid}"
         raise conflict(kind.plural, kind.group, stored.name, why)
+
+
+def _check_version(kind: Kind, stored: Stored, version: str | None) -> None:
     if version and version != str(stored.version):
         raise conflict(kind.plural, kind.group, stored.name)
 

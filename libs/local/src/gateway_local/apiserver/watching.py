@@ -28,13 +28,17 @@ __all__ = ["Encoder", "Overflow", "WatchOptions", "parse_watch_options", "watch"
 Encoder = Callable[[Stored], bytes]
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+_NOW = -1
 _SHORTEST_DEFAULT_TIMEOUT = 1800
 """Seconds: a watch without timeoutSeconds lasts between this and twice as long, so that not all end at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class WatchOptions:
-    """What a watch asks for. `since` is None for: begin with everything that exists."""
+    """What a watch asks for.
+
+    `since` is None to begin with everything that exists, and -1 to begin with what comes next.
+    """
 
     selection: Selection
     namespace: str | None
@@ -64,7 +68,7 @@ def parse_watch_options(kind: Kind, namespace: str | None, query: Query) -> Watc
     return WatchOptions(
         selection=parse_selection(kind, query),
         namespace=namespace,
-        since=None if everything else wanted,
+        since=None if everything else wanted or _NOW,
         bookmarks=bookmarks,
         announce_end_of_initial_events=_is_true(initial) and bookmarks,
         timeout=_timeout(query.get("timeoutSeconds", "")),
@@ -112,7 +116,11 @@ async def watch(
             except Overflow:
                 yield _error("too many changes since the last read")
                 return
-            lines = [line for change in changes if (line := _line(change, options.selection, encode, form))]
+            lines = [
+                line
+                for change in changes
+                if change.version > (options.since or 0) and (line := _line(change, options.selection, encode, form))
+            ]
             if options.bookmarks and clock.time() >= next_bookmark:
                 lines.append(_bookmark(kind, storage.version))
                 next_bookmark = clock.time() + options.bookmark_interval
@@ -122,6 +130,8 @@ async def watch(
 
 def _initial(storage: Storage, kind: Kind, options: WatchOptions, encode: Encoder, form: str) -> list[bytes]:
     table = storage.open(kind.key)
+    if options.since == _NOW:
+        return []
     if options.since is not None:
         changes = [
             change
