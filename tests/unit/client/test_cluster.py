@@ -16,6 +16,7 @@ from distributed.security import Security
 from dask_gateway import BasicAuth, Gateway, GatewayCluster, GatewayClusterError
 from dask_gateway.cluster import cleanup_lingering_clusters
 from tests.kit.mini_gateway import MiniGateway, cluster_record
+from tests.kit.scripted_server import Exchange
 from tests.kit.sni_proxy import sni_proxy
 from tests.kit.tls import make_key_pair
 from tests.kit.waiting import until
@@ -133,6 +134,26 @@ async def test_an_interrupted_start_stops_the_cluster(system: System) -> None:
     starting = asyncio.ensure_future(GatewayCluster(**system.arguments, asynchronous=True)._start())
     await until(lambda: NAME in system.api.clusters)
     starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert system.is_stopped
+
+
+async def test_an_interrupt_while_the_request_is_on_its_way_stops_the_cluster(system: System) -> None:
+    arrived, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def answer_late(exchange: Exchange) -> None:
+        if exchange.method == "POST":
+            arrived.set()
+            await may_answer.wait()
+        await system.api.handle(exchange)
+
+    assert system.api.server
+    system.api.server.handler = answer_late
+    starting = asyncio.ensure_future(GatewayCluster(**system.arguments, asynchronous=True)._start())
+    await arrived.wait()
+    starting.cancel()
+    may_answer.set()
     with pytest.raises(asyncio.CancelledError):
         await starting
     assert system.is_stopped
