@@ -76,6 +76,11 @@ class Node:
 
     objects: Objects
     kubelet: Kubelet
+    root: Path
+
+    def home(self, manifest: Manifest, container: str = "main") -> Path:
+        """Where a container works."""
+        return self.root / "pods" / str(manifest["metadata"]["uid"]) / "containers" / container
 
     async def run(self, manifest: Manifest, until: Callable[[Manifest], bool]) -> Manifest:
         """Create a pod and wait; returns it as it is then."""
@@ -122,12 +127,12 @@ class Node:
 
 
 @asynccontextmanager
-async def running_node(root: Path, **options: Any) -> AsyncIterator[Node]:
-    objects = ApiServer().objects
+async def running_node(root: Path, *, server: ApiServer | None = None, **options: Any) -> AsyncIterator[Node]:
+    objects = (server or ApiServer()).objects
     options = {"images": {"example/python": Path(sys.prefix)}, "restart_step": 0.2, **options}
     kubelet = Kubelet(objects, root=root, **options)
     async with running(Scheduler(objects), EndpointsController(objects), kubelet):
-        yield Node(objects, kubelet)
+        yield Node(objects, kubelet, root)
 
 
 @asynccontextmanager

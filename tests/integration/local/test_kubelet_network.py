@@ -71,8 +71,9 @@ def client(host: str, wanted: str, port: int = 8786) -> dict[str, Any]:
 
 
 async def test_a_process_sees_the_address_and_name_of_its_pod_alone(node: Node) -> None:
-    (node.kubelet._root / "look.py").write_text(LOOK)
-    done = await node.run(pod(container("python", str(node.kubelet._root / "look.py"))), phase_is("Succeeded"))
+    script = node.root / "look.py"
+    script.write_text(LOOK)
+    done = await node.run(pod(container("python", str(script))), phase_is("Succeeded"))
     address = done["status"]["podIP"]
     assert json.loads(await node.log("pod")) == {
         "own": address,

@@ -1,7 +1,7 @@
 """The kubelet that runs pods as processes of this machine."""
 
 import asyncio
-import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Kubelet(NodeAgent):
         self._images = Images(images)
         self._root = root.absolute()
         self._restart_step = restart_step
-        self._runtime = Runtime()
+        self._runtime: Runtime
         self._host: Host
         self._workers: dict[str, PodWorker] = {}
         #: The API server's source of logs.
@@ -60,10 +60,10 @@ class Kubelet(NodeAgent):
         self._removing: set[asyncio.Task[None]] = set()
 
     async def _prepare(self) -> None:
-        # of a kubelet that was killed; there may be secrets in it
-        shutil.rmtree(self._root / "pods", ignore_errors=True)
+        pods, cluster = self._root / "pods", self._root / "cluster"
+        temporary = Path(tempfile.mkdtemp(prefix="pods-"))
+        self._runtime = Runtime(scratch=[pods, cluster, temporary])
         await self._runtime.start()
-        cluster = self._root / "cluster"
         ClusterDNS(self._objects, cluster).start(self._loops)
         self._host = Host(
             objects=self._objects,
@@ -72,6 +72,7 @@ class Kubelet(NodeAgent):
             clock=self._clock,
             address=self._addresses.node_address,
             root=self._root,
+            temporary=temporary,
             cluster=cluster,
             restart_step=self._restart_step,
         )
@@ -83,9 +84,6 @@ class Kubelet(NodeAgent):
         await asyncio.gather(*(worker.abandon() for worker in workers))
         await self._runtime.stop()
         await asyncio.gather(*(worker.wait_logs_closed() for worker in workers), *self._removing)
-        for worker in workers:
-            worker.sandbox.remove_files()
-        shutil.rmtree(self._root / "cluster", ignore_errors=True)
 
     def _pod_bound(self, pod: Manifest) -> None:
         metadata = pod["metadata"]

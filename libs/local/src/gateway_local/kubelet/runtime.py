@@ -4,6 +4,7 @@ import asyncio
 import errno
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -62,9 +63,16 @@ class Process:
 
 
 class Runtime:
-    """One supervisor and its processes."""
+    """One supervisor and its processes.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    scratch
+        Directories that are to be removed when all processes have ended, however that came.
+    """
+
+    def __init__(self, scratch: Sequence[Path]) -> None:
+        self._scratch = [str(path) for path in scratch]
         self._control: socket.socket
         self._supervisor: subprocess.Popen[bytes]
         self._starting: dict[str, asyncio.Future[int]] = {}
@@ -83,7 +91,7 @@ class Runtime:
             program = str(Path(supervisor.__file__))
             # from the loop's own thread: the kernel ties PR_SET_PDEATHSIG to the thread that starts a process
             self._supervisor = subprocess.Popen(  # noqa: ASYNC220  # returns at once
-                [sys.executable, "-I", "-S", program, str(theirs.fileno())],
+                [sys.executable, "-I", "-S", program, str(theirs.fileno()), *self._scratch],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env={},
@@ -92,11 +100,13 @@ class Runtime:
         loop.add_reader(self._control, self._receive)
 
     async def stop(self) -> None:
-        """Kill every process, and return when they are gone."""
+        """Kill every process, and return when they and the scratch directories are gone."""
         if not self._ended.done():
             self._control.shutdown(socket.SHUT_WR)
         await self._ended
         self._supervisor.wait()
+        for path in self._scratch:  # left only when the supervisor was killed
+            shutil.rmtree(path, ignore_errors=True)
 
     async def run(self, argv: Sequence[str], env: Mapping[str, str], directory: Path, output: int) -> Process:
         """Start a program; raises StartFailed. `output` (stdout and stderr) is the caller's to close."""

@@ -27,6 +27,7 @@ _SHIM_VARIABLE = "GATEWAY_LOCAL_POD_"
 class Host:
     """What a node lends to its pods.
 
+    `temporary` has a short path, unlike `root` perhaps: Unix sockets, which Python puts there, allow 107 characters.
     `restart_step` is the first pause between restarts and image pulls in seconds, `retry` that after a configuration
     error. `cluster` is the directory that `dns` writes.
     """
@@ -37,6 +38,7 @@ class Host:
     clock: Clock
     address: str
     root: Path
+    temporary: Path
     cluster: Path
     restart_step: float = 10.0
     retry: float = 0.5
@@ -61,18 +63,12 @@ class Sandbox:
         logs = host.root / "logs" / f"{metadata['namespace']}_{metadata['name']}_{metadata['uid']}"
         for path in (directory, logs):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # not below the root, whose path may be long: Unix sockets, which Python puts here, allow 107 characters
-        temporary = Path(tempfile.mkdtemp(prefix="pod-"))
+        temporary = Path(tempfile.mkdtemp(prefix="", dir=host.temporary))
         return cls(host, pod, address, directory, logs, temporary)
 
     def remove(self) -> None:
         """Forget the pod."""
-        self.remove_files()
-        shutil.rmtree(self.logs, ignore_errors=True)
-
-    def remove_files(self) -> None:
-        """Remove all but the logs, which people read after the end."""
-        for path in (self.directory, self.temporary):
+        for path in (self.directory, self.logs, self.temporary):
             shutil.rmtree(path, ignore_errors=True)
 
     @property

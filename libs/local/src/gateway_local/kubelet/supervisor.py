@@ -1,6 +1,7 @@
-"""The parent of all processes of one kubelet's pods: a program of its own, run as `python -I -S supervisor.py FD`.
+"""The parent of all processes of one kubelet's pods: a program of its own, `python -I -S supervisor.py FD DIRECTORY...`
 
-It exists so that no process outlives the kubelet, even when that is killed with SIGKILL:
+It exists so that no process outlives the kubelet, and no file in the directories (some are secrets), even when that is
+killed with SIGKILL:
 
 - it is a child subreaper, so whatever a pod's process leaves behind (also in sessions of its own) becomes its child;
 - it sees the kubelet's end as the end of the control socket, kills all it has, and ends;
@@ -18,6 +19,7 @@ import ctypes
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -198,6 +200,8 @@ def main() -> None:
         supervisor.run()
     finally:
         supervisor.end()
+        for directory in sys.argv[2:]:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":
