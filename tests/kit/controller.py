@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
 from uuid import uuid4
 
-from gateway_common.errors import NotFound
+from gateway_common.errors import Conflict, NotFound
 from gateway_common.kube import KubeClient, KubeObject
 from gateway_common.names import CLUSTER_LABEL, INSTANCE_LABEL, scheduler_pod_name, secret_name, service_name
 from gateway_common.resources import (
@@ -22,6 +22,7 @@ from gateway_common.resources import (
 from gateway_common.settings import KubeSettings
 from gateway_controller.controller import Controller
 from gateway_controller.settings import ControllerGroup, ControllerSettings
+from tests.kit.waiting import until
 
 T = TypeVar("T")
 #: All objects of a cluster but its workers.
@@ -113,6 +114,12 @@ class RunningController:
         running.calls = calls
         return running
 
+    async def is_idle_after(self, calls: Mapping[tuple[str, str], int]) -> None:
+        """Wait until it has nothing more to do, and check what that has cost."""
+        with suppress(TimeoutError):
+            await until(lambda: self.calls == calls and len(self.controller.queue) == 0, seconds=5)
+        assert (self.calls, len(self.controller.queue)) == (calls, 0)
+
     async def dies(self) -> None:
         async with asyncio.timeout(10):
             await self._client.died.wait()
@@ -190,6 +197,15 @@ class World:
 
         return await eventually(probe)
 
+    async def says(self, name: str, reason: str) -> dict[str, Any]:
+        """The status once it has this reason."""
+
+        async def probe() -> dict[str, Any] | None:
+            status = await self.status(name)
+            return status if status.get("reason") == reason else None
+
+        return await eventually(probe)
+
     async def running_cluster(self, **spec: Any) -> str:
         name = await self.new_cluster(**spec)
         await self.reaches(name, "Pending")
@@ -222,6 +238,18 @@ class World:
             return await self.workers(name) == expected
 
         await eventually(probe)
+
+    async def collect_garbage(self, name: str, uids: Mapping[str, str]) -> None:
+        """Delete what a cluster of this name has left, where no garbage collector does."""
+        for resource, naming in CHILDREN:
+            with suppress(NotFound, Conflict):
+                await self.client.delete(
+                    resource,
+                    naming(name),
+                    namespace=self.namespace,
+                    uid=uids[resource.kind],
+                    grace_period_seconds=0,
+                )
 
     # what the kubelet does
 

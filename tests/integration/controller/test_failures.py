@@ -1,15 +1,13 @@
 """What goes wrong ends in a phase with a reason, or is tried again in good measure."""
 
-import asyncio
 from typing import Any
 
 import pytest
 
 from gateway_common.names import scheduler_pod_name, secret_name, service_name
-from gateway_common.resources import DASKCLUSTERS, INGRESSROUTES, INGRESSROUTETCPS, PODS, SECRETS, SERVICES
+from gateway_common.resources import DASKCLUSTERS, PODS, SECRETS, SERVICES
 from tests.kit.controller import World, eventually
-
-ROUTES = (INGRESSROUTES, INGRESSROUTETCPS)
+from tests.kit.waiting import until
 
 
 async def ends(world: World, name: str) -> dict[str, Any]:
@@ -62,7 +60,7 @@ async def test_a_configuration_that_can_not_be_fails_the_cluster_and_names_the_f
     status = await ends(world, name)
     assert (status["phase"], status["reason"]) == ("Failed", "InvalidConfig")
     assert "worker_cores_limit" in status["message"]
-    assert controller.calls == {("delete", "secrets"): 1, ("patch", "daskclusters"): 1}
+    await controller.is_idle_after({("delete", "secrets"): 1, ("patch", "daskclusters"): 1})
 
 
 async def test_a_pod_that_kubernetes_will_never_take_fails_the_cluster_and_says_why(world: World) -> None:
@@ -86,23 +84,13 @@ async def test_an_object_of_somebody_else_is_refused_and_named_until_it_is_gone(
     await world.controller()
     name = await world.new_cluster("taken")
 
-    async def says_so() -> bool:
-        return (await world.status(name)).get("reason") == "NameTaken"
-
-    await eventually(says_so)
-    status = await world.status(name)
+    status = await world.says(name, "NameTaken")
     assert status["message"] == f"Service {service_name(name)} exists and is not this cluster's"
-    assert (
-        "ownerReferences"
-        not in (await world.client.get(SERVICES, service_name(name), namespace=world.namespace))["metadata"]
-    )
+    service = await world.client.get(SERVICES, service_name(name), namespace=world.namespace)
+    assert "ownerReferences" not in service["metadata"]
 
     await world.client.delete(SERVICES, service_name(name), namespace=world.namespace)
-
-    async def has_started() -> bool:
-        return (await world.status(name)).get("reason") == "SchedulerStarting"
-
-    await eventually(has_started)
+    await world.says(name, "SchedulerStarting")
 
 
 async def test_what_an_earlier_cluster_of_the_name_has_left_is_not_adopted(world: World) -> None:
@@ -118,10 +106,7 @@ async def test_what_an_earlier_cluster_of_the_name_has_left_is_not_adopted(world
         return (await world.status(name)).get("reason") in ("NameTaken", "SchedulerStarting")
 
     await eventually(waits_for_the_name)
-    await world.client.delete(SECRETS, secret_name(name), namespace=world.namespace)
-    await world.remove_pod(scheduler_pod_name(name))
-    for resource in (SERVICES, *ROUTES):
-        await world.client.delete(resource, service_name(name), namespace=world.namespace)
+    await world.collect_garbage(name, old)
     await world.reaches(name, "Pending")
     new = await world.children(name)
     assert not set(old.values()) & set(new.values())
@@ -137,4 +122,4 @@ async def test_a_cluster_that_is_deleted_while_it_lives_is_let_go(world: World) 
     # the other one's, and none again of the one that is gone
     assert controller.calls["create", "secrets"] == 1
     assert (await world.status(other))["phase"] == "Running"
-    await eventually(lambda: asyncio.sleep(0, len(controller.controller.queue) == 0))
+    await until(lambda: len(controller.controller.queue) == 0)

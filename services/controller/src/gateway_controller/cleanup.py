@@ -14,7 +14,7 @@ from gateway_controller.core.observed import Cluster
 from gateway_controller.informers import Informers
 
 #: Deleted side by side; the next ones when these are done, so that users' clusters are not kept waiting.
-PAGE = 50
+PAGE = 8
 
 logger = logging.getLogger(__name__)
 

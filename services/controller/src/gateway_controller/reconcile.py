@@ -7,15 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from gateway_common.errors import Conflict, KubeError, KubeUnavailable, NotFound, TooManyRequests
+from gateway_common.errors import Conflict, KubeError, KubeUnavailable, TooManyRequests
 from gateway_common.kube import KubeClient
-from gateway_common.model import DaskClusterStatus
 from gateway_common.object_store import ObjectKey
-from gateway_common.resources import DASKCLUSTERS
 from gateway_controller.core.installation import Installation
-from gateway_controller.core.observed import Cluster, Observed
+from gateway_controller.core.observed import Observed
 from gateway_controller.core.plan import Plan, plan
-from gateway_controller.core.status import status_patch, with_problem
+from gateway_controller.core.status import with_problem
 from gateway_controller.execute import Executor, SchedulerRejected
 from gateway_controller.informers import Informers
 from gateway_controller.observe import Observer
@@ -31,8 +29,6 @@ class Reconciler:
         installation: Installation,
         now: Callable[[], datetime],
     ) -> None:
-        self._client = client
-        self._informers = informers
         self._installation = installation
         self._now = now
         self._observer = Observer(client, informers)
@@ -49,9 +45,9 @@ class Reconciler:
             # It passes, and says nothing about this cluster.
             raise
         except KubeError as error:
-            await self._write(observed.cluster, with_problem(observed.cluster.status, error))
+            await self._executor.write_status(observed.cluster, with_problem(observed.cluster.status, error))
             raise
-        await self._write(observed.cluster, decided.status)
+        await self._executor.write_status(observed.cluster, decided.status)
         return decided.requeue_after
 
     async def _carry_out(self, observed: Observed) -> Plan:
@@ -62,16 +58,3 @@ class Reconciler:
             decided = plan(replace(observed, refusal=str(error)), self._installation, self._now())
             await self._executor.execute(observed, decided.actions)
         return decided
-
-    async def _write(self, cluster: Cluster, status: DaskClusterStatus) -> None:
-        patch = status_patch(cluster.status, status)
-        if patch is None:
-            return
-        try:
-            answer = await self._client.patch(
-                DASKCLUSTERS, cluster.name, patch, namespace=cluster.namespace, subresource="status"
-            )
-        except NotFound:
-            # It was deleted meanwhile, and its children go with it.
-            return
-        self._informers.clusters.absorb(answer)
