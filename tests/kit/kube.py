@@ -126,6 +126,14 @@ class KubeHttp:
         """Delete with options in the body."""
         return await self.client.request("DELETE", self.path(resource, name), json=options or None)
 
+    async def wait_for_answer(self, path: str, code: int, seconds: float = 20.0) -> Manifest:
+        """The body of a path's answer once it has that status: definitions take effect after a while."""
+        async with asyncio.timeout(seconds):
+            while (response := await self.client.get(path)).status_code != code:  # noqa: ASYNC110  # nothing signals it
+                await asyncio.sleep(0.05)
+        body: Manifest = response.json() if code == 200 else {}
+        return body
+
     async def compact(self, resource: Resource) -> None:
         """Make the server forget the history of a resource, as it does by itself after some minutes."""
         if self.embedded is not None:

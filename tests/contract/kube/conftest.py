@@ -1,6 +1,5 @@
 """Each test of this folder runs against the embedded API server and against real API machinery."""
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -57,9 +56,7 @@ async def widgets(kube: KubeHttp) -> Resource:
     """A custom resource with a schema, status, defaults and limits."""
     response = await kube.client.post(CRDS.path(), json=widget_definition())
     assert response.status_code in (201, 409), response.text
-    async with asyncio.timeout(20):
-        while (await kube.client.get(kube.path(WIDGETS))).status_code != 200:  # noqa: ASYNC110  # nothing signals it
-            await asyncio.sleep(0.05)
+    await kube.wait_for_answer(kube.path(WIDGETS), 200)
     return WIDGETS
 
 

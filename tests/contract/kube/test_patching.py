@@ -59,7 +59,7 @@ async def test_a_patch_can_not_rename(kube: KubeHttp) -> None:
 
 
 async def test_json_patch_operations(kube: KubeHttp) -> None:
-    await kube.create(CONFIGMAPS, config_map("a", x="1", y="2", **{"a/b": "3"}))
+    await kube.create(CONFIGMAPS, {**config_map("a"), "data": {"x": "1", "y": "2", "a/b": "3"}})
     operations = [
         {"op": "test", "path": "/data/x", "value": "1"},
         {"op": "add", "path": "/data/new", "value": "n"},

@@ -11,6 +11,7 @@ from typing import Any
 from gateway_common.resources import CRDS, Resource
 from gateway_local.apiserver.catalog import Catalog
 from gateway_local.apiserver.errors import FieldProblem
+from gateway_local.apiserver.fieldsets import duplicates
 from gateway_local.apiserver.kinds import METADATA_FIELDS, Column, Kind, Manifest
 from gateway_local.apiserver.schema import compile_schema, custom_resource, kubernetes_types
 from gateway_local.apiserver.storage import Change, Storage, Table
@@ -120,17 +121,19 @@ def kind_of(crd: Manifest) -> Kind:
     names = spec["names"]
     version = next(version for version in spec["versions"] if version["served"])
     raw = version["schema"]["openAPIV3Schema"]
-    check = SchemaCheck(raw)
+    check, schema = SchemaCheck(raw), custom_resource(raw)
 
     def problems(manifest: Manifest, _: Manifest | None) -> Iterator[FieldProblem]:
-        return iter(check.problems(manifest))
+        yield from check.problems(manifest)
+        for where, key in duplicates(schema, manifest):
+            yield FieldProblem(where, "FieldValueDuplicate", f"Duplicate value: {key}")
 
     return Kind(
         resource=Resource(
             spec["group"], version["name"], names["plural"], names["kind"], spec["scope"] == "Namespaced"
         ),
         singular=names["singular"],
-        schema=custom_resource(raw),
+        schema=schema,
         raw_schema=raw,
         list_kind=names["listKind"],
         short_names=tuple(names.get("shortNames", ())),

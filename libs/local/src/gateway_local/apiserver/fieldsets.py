@@ -91,6 +91,24 @@ def item_key(schema: Schema, item: Any) -> str:
     return f"k:{orjson.dumps(keys, option=orjson.OPT_SORT_KEYS).decode()}" if keys else ""
 
 
+def duplicates(schema: Schema, value: Any, field: str = "") -> Iterator[tuple[str, str]]:
+    """(field, key) of the list items whose key a neighbour has already."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            if isinstance(part, dict | list):
+                yield from duplicates(schema.child(name), part, f"{field}.{name}".lstrip("."))
+    elif isinstance(value, list):
+        seen = set()
+        for index, item in enumerate(value):
+            at = f"{field}[{index}]"
+            if schema.list_type in ("map", "set"):
+                key = item_key(schema, item)
+                if key in seen:
+                    yield at, key[2:]
+                seen.add(key)
+            yield from duplicates(schema.item, item, at)
+
+
 def _is_granular_map(schema: Schema, value: Any) -> bool:
     return isinstance(value, dict) and schema.map_type != "atomic"
 

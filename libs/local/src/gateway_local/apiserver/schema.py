@@ -148,18 +148,21 @@ def prune(schema: Schema, value: Any, path: str = "") -> list[str]:
 
 
 def fill_defaults(schema: Schema, value: Any) -> None:
-    """Set the fields that are absent (or null where null is not allowed) and have a default."""
+    """Set the fields that are absent and have a default. A null where null is not allowed is an absent field."""
     if isinstance(value, dict):
-        for name, part in schema.properties.items():
-            absent = name not in value or (value[name] is None and not part.nullable)
-            if part.has_default and absent:
-                value[name] = json.loads(json.dumps(part.default))
-        for name, child in value.items():
-            if isinstance(child, dict | list):
-                fill_defaults(schema.child(name), child)
+        for name in [name for name, part in value.items() if part is None]:
+            child = schema.child(name)
+            if child.type and not child.nullable:
+                del value[name]
+        for name, child in schema.properties.items():
+            if child.has_default and name not in value:
+                value[name] = json.loads(json.dumps(child.default))
+        for name, part in value.items():
+            if isinstance(part, dict | list):
+                fill_defaults(schema.child(name), part)
     elif isinstance(value, list) and schema.items:
-        for child in value:
-            fill_defaults(schema.items, child)
+        for part in value:
+            fill_defaults(schema.items, part)
 
 
 _GO_NAMES = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number"}

@@ -167,10 +167,8 @@ _LIMITS = {
     "minimum": "should be greater than or equal to",
     "maximum": "should be less than or equal to",
     "minLength": "should be at least",
-    "maxLength": "should be at most",
     "multipleOf": "should be a multiple of",
     "minItems": "should have at least",
-    "maxItems": "should have at most",
     "minProperties": "should have at least",
     "maxProperties": "should have at most",
 }
@@ -197,6 +195,11 @@ def _translate(error: jsonschema.ValidationError) -> Iterator[FieldProblem]:
             yield FieldProblem.invalid(field, value, f"{field} in body should match '{limit}'")
         case "format":
             yield FieldProblem.invalid(field, value, f"{field} in body must be of type {limit}: {go_value(value)}")
+        case "maxLength":
+            yield FieldProblem(field, "FieldValueTooLong", f"Too long: may not be more than {limit} bytes")
+        case "maxItems":
+            message = f"Too many: {len(value)}: must have at most {limit} items"
+            yield FieldProblem(field, "FieldValueTooMany", message)
         case name if name in _LIMITS:
             unit = next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), "")
             words = _LIMITS[name]
