@@ -68,8 +68,8 @@ async def test_an_open_port_is_enough_for_a_socket_probe(node: Node) -> None:
 
 
 async def test_a_container_that_is_no_longer_alive_is_restarted(node: Node) -> None:
-    body = "touch alive; trap 'exit 7' TERM; sleep 0.5; rm alive; while true; do sleep 0.01; done"
-    hanging = container("sh", "-c", body, livenessProbe=toggled_by("alive"))
+    body = "trap 'exit 7' TERM; touch alive; sleep 1.5; rm alive; while true; do sleep 0.01; done"
+    hanging = container("sh", "-c", body, livenessProbe=toggled_by("alive") | {"initialDelaySeconds": 1})
     manifest = pod(hanging, restartPolicy="Always", terminationGracePeriodSeconds=5)
     restarted = await node.run(manifest, lambda p: state(p).get("restartCount", 0) >= 1)
     assert state(restarted)["lastState"]["terminated"]["exitCode"] == 7
