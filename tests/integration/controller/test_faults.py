@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway_common.names import scheduler_pod_name
 from gateway_local.apiserver.faults import Fault, Faults
 from tests.kit.controller import World
 from tests.kit.kube import KubeServer
@@ -48,6 +49,16 @@ async def test_workers_beyond_a_quota_cost_one_refused_call_a_try(world: World, 
     faults.clear()
     await world.has_workers(name, list(range(100)))
     await world.says(name, "SchedulerRunning")
+
+
+async def test_a_cluster_runs_even_if_none_of_its_workers_may(world: World, faults: Faults) -> None:
+    await world.controller()
+    name = await world.new_cluster(replicas=3)
+    await world.reaches(name, "Pending")
+    faults.add(Fault(verb="create", resource="pods", code=403))
+    await world.run_pod(scheduler_pod_name(name))
+    await world.reaches(name, "Running")
+    assert (await world.says(name, "Forbidden"))["phase"] == "Running"
 
 
 async def test_a_watch_that_repeats_events_does_not_mislead(world: World, faults: Faults) -> None:

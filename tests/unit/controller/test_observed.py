@@ -36,7 +36,7 @@ def test_a_pod_that_nobody_has_scheduled_is_seen() -> None:
 
 
 def test_a_scheduler_serves_when_its_own_container_runs_and_its_pod_is_ready() -> None:
-    status = {
+    status: dict[str, Any] = {
         "phase": "Running",
         "podIP": "10.0.0.1",
         "containerStatuses": containers({"running": {"startedAt": "2026-11-23T10:00:00Z"}}),

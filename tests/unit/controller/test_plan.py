@@ -59,6 +59,11 @@ def test_a_scheduler_that_serves_makes_its_cluster_run_with_its_address() -> Non
     assert plan(observe(cluster(status=status(Phase.PENDING)), scheduler())) == Plan(status(Phase.RUNNING))
 
 
+def test_that_a_cluster_runs_does_not_depend_on_workers_that_a_quota_may_forbid() -> None:
+    pending = cluster(status=status(Phase.PENDING), replicas=3)
+    assert plan(observe(pending, scheduler())) == Plan(status(Phase.RUNNING))
+
+
 def test_a_steady_cluster_needs_nothing() -> None:
     observed = observe(cluster(replicas=2), scheduler(), worker(0), worker(1))
     assert plan(observed) == Plan(observed.cluster.status)

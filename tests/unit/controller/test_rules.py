@@ -87,6 +87,18 @@ INVALID = {"worker_cores": -1}
             id="a configuration that can't be is said, not tried",
         ),
         pytest.param(
+            observe(new_cluster(name="a.b")), Phase.STOPPING, "InvalidName", id="a name with a dot is no cluster's"
+        ),
+        pytest.param(
+            observe(new_cluster(name="a" * 59)),
+            Phase.STOPPING,
+            "InvalidName",
+            id="a name of which no Service can be made is said to be too long",
+        ),
+        pytest.param(
+            observe(new_cluster(name="a" * 58)), Phase.PENDING, "SchedulerStarting", id="the longest name starts"
+        ),
+        pytest.param(
             observe(cluster(config=INVALID), scheduler()),
             Phase.RUNNING,
             "SchedulerRunning",

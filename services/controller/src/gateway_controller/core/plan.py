@@ -21,7 +21,14 @@ from gateway_controller.core.installation import Installation
 from gateway_controller.core.observed import Observed, parse_config
 from gateway_controller.core.rules import Verdict, judge
 from gateway_controller.core.scaling import batches, scale_workers
-from gateway_controller.core.status import Reason, has_children, with_children, with_completion, with_phase
+from gateway_controller.core.status import (
+    Reason,
+    has_children,
+    with_address,
+    with_children,
+    with_completion,
+    with_phase,
+)
 
 
 class Owner(Enum):
@@ -113,22 +120,21 @@ def _delete_pods(observed: Observed, installation: Installation) -> tuple[Batch,
 
 
 def _keep(observed: Observed, installation: Installation, verdict: Verdict) -> Plan:
-    """Make what is missing, and the workers once there is a scheduler for them."""
+    """Make what is missing, and the workers of a cluster that runs."""
     cluster = observed.cluster
     status = with_phase(cluster.status, verdict.phase, verdict.reason, verdict.message)
+    if verdict.phase is Phase.RUNNING and observed.scheduler:
+        status = with_address(status, observed.scheduler.ip)
     try:
         config = parse_config(cluster.config)
     except InvalidConfig as error:
         # It has a scheduler, so it was right once: everything stays as it is, and says what can't be done.
-        message = f"No more workers can be made, the cluster's configuration is wrong: {error}"
-        return Plan(with_phase(cluster.status, verdict.phase, Reason.INVALID_CONFIG, message))
-    if verdict.phase is Phase.RUNNING and observed.scheduler:
-        # A failed probe does not move the address, and a probe that succeeds again does not either.
-        address = observed.scheduler.ip or status.scheduler_address
-        status = status.model_copy(update={"scheduler_address": address})
+        message = f"Nothing more can be made, the cluster's configuration is wrong: {error}"
+        return Plan(with_phase(status, verdict.phase, Reason.INVALID_CONFIG, message))
     actions = () if has_children(status) else _create_children(observed, installation, config)
     status = with_children(status, cluster.name)
-    if verdict.phase is not Phase.RUNNING:
+    if cluster.status.phase is not Phase.RUNNING:
+        # That it runs is written first, and does not depend on workers that a quota may forbid.
         return Plan(status, actions)
     workers, more = _scale(observed, installation, config)
     return Plan(status, (*actions, *workers), requeue_after=0.0 if more else None)

@@ -6,10 +6,14 @@ A phase never moves back: rules about what is over or ending come before those a
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway_common.errors import InvalidConfig
+from gateway_common.errors import InvalidClusterName, InvalidConfig
 from gateway_common.model import Phase
+from gateway_common.names import parse_cluster_name, service_name
 from gateway_controller.core.observed import Observed, parse_config
 from gateway_controller.core.status import Reason
+
+#: Of a DNS label, which a Service's name is.
+LONGEST_SERVICE_NAME = 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,22 @@ def stop_requested(observed: Observed) -> Verdict | None:
     if observed.cluster.active:
         return None
     return Verdict(Phase.STOPPING, Reason.STOP_REQUESTED, "The cluster was asked to stop")
+
+
+def name_invalid(observed: Observed) -> Verdict | None:
+    """A hand-made cluster may have a name of which no Service's name can be made."""
+    cluster = observed.cluster
+    try:
+        parse_cluster_name(str(cluster.full_name))
+    except InvalidClusterName as error:
+        return Verdict(Phase.STOPPING, Reason.INVALID_NAME, str(error))
+    name = service_name(cluster.name)
+    if len(name) > LONGEST_SERVICE_NAME:
+        message = (
+            f"The cluster's name is too long: its Service {name} would have more than {LONGEST_SERVICE_NAME} letters"
+        )
+        return Verdict(Phase.STOPPING, Reason.INVALID_NAME, message)
+    return None
 
 
 def config_invalid(observed: Observed) -> Verdict | None:
@@ -93,6 +113,7 @@ def starting(_: Observed) -> Verdict:
 RULES: tuple[Rule, ...] = (
     over_or_ending,
     stop_requested,
+    name_invalid,
     config_invalid,
     scheduler_rejected,
     scheduler_finished,

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     SCHEDULER_STARTING = "SchedulerStarting"
     SCHEDULER_RUNNING = "SchedulerRunning"
     STOP_REQUESTED = "StopRequested"
+    INVALID_NAME = "InvalidName"
     INVALID_CONFIG = "InvalidConfig"
     SCHEDULER_REJECTED = "SchedulerRejected"
     SCHEDULER_FAILED = "SchedulerFailed"
@@ -42,6 +43,11 @@ def with_children(status: DaskClusterStatus, cluster_name: str) -> DaskClusterSt
             "ingressroutetcp": name,
         }
     )
+
+
+def with_address(status: DaskClusterStatus, address: str) -> DaskClusterStatus:
+    """The status with the scheduler's address; an address that is not known just now is the one from before."""
+    return status.model_copy(update={"scheduler_address": address or status.scheduler_address})
 
 
 def has_children(status: DaskClusterStatus) -> bool:
