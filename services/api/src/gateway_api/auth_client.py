@@ -53,7 +53,7 @@ class AuthClient:
         _require_ok(answer)
         try:
             return _authenticated(document)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise _malformed(answer) from error
 
     async def jwks(self) -> Mapping[str, Any]:

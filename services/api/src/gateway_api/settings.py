@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any
 
+import orjson
 from pydantic import Field, StringConstraints, field_validator
 
-from gateway_common.config import parse_cluster_config
+from gateway_common.config import ClusterConfig, parse_cluster_config
 from gateway_common.settings import GatewaySettings, SettingsGroup
 
 #: An absolute path without a trailing slash; the root is the empty string.
@@ -53,6 +54,16 @@ class ApiGroup(SettingsGroup):
         return value.rstrip("/") if isinstance(value, str) else value
 
 
+def _decoded(key: str, value: Any) -> Any:
+    field = ClusterConfig.model_fields.get(key)
+    if not isinstance(value, str) or field is None or field.annotation in (str, str | None):
+        return value
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return value
+
+
 class ApiSettings(GatewaySettings):
     """Everything that the api reads from its environment."""
 
@@ -62,6 +73,12 @@ class ApiSettings(GatewaySettings):
         description="Fields of every cluster's configuration that differ from the built-in defaults; "
         "options override them.",
     )
+
+    @field_validator("backend", mode="before")
+    @classmethod
+    def _decode(cls, value: Any) -> Any:
+        """Variables hold text: what is a number or a list in JSON is meant as one, unless the field is text."""
+        return {key: _decoded(key, field) for key, field in value.items()} if isinstance(value, dict) else value
 
     @field_validator("backend")
     @classmethod

@@ -1,0 +1,115 @@
+"""Waiting, sharing calls, and running the operator's code aside."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from gateway_api.clusters.waiters import Waiters
+from gateway_api.options.operator_code import OperatorCode, OperatorCodeTimeout
+from gateway_api.single_flight import SingleFlight
+from gateway_common.names import ClusterName
+from tests.kit.waiting import until
+
+NAME = ClusterName("dask", "one")
+
+
+async def test_a_change_wakes_those_that_wait_for_it_and_leaves_nothing_behind() -> None:
+    waiters = Waiters()
+    ours = [asyncio.create_task(waiters.next_change(NAME)) for _ in range(2)]
+    other = asyncio.create_task(waiters.next_change(ClusterName("dask", "two")))
+    await until(lambda: len(waiters) == 3)
+
+    waiters.notify(NAME)
+    await asyncio.gather(*ours)
+    assert len(waiters) == 1
+    other.cancel()
+    await asyncio.wait([other])
+
+    assert len(waiters) == 0
+    assert waiters._waiting == {}
+
+
+async def test_nobody_waits_after_the_end() -> None:
+    waiters = Waiters()
+    waiting = asyncio.create_task(waiters.next_change(NAME))
+    await until(lambda: len(waiters) == 1)
+
+    waiters.close()
+
+    await waiting
+    await waiters.next_change(NAME)
+
+
+async def test_one_call_answers_all_that_want_the_same_even_if_the_first_goes_away() -> None:
+    flights: SingleFlight[str, int] = SingleFlight()
+    calls = 0
+    release = asyncio.Event()
+
+    async def call() -> int:
+        nonlocal calls
+        calls += 1
+        await release.wait()
+        return calls
+
+    first, second = (asyncio.create_task(flights.run("key", call)) for _ in range(2))
+    await until(lambda: calls == 1)
+    first.cancel()
+    release.set()
+
+    assert await second == 1
+    assert await flights.run("key", call) == 2
+
+
+async def test_an_error_reaches_all_callers_and_is_not_kept() -> None:
+    flights: SingleFlight[str, int] = SingleFlight()
+
+    async def fail() -> int:
+        raise ValueError("no")
+
+    results = await asyncio.gather(flights.run("k", fail), flights.run("k", fail), return_exceptions=True)
+
+    assert [type(result) for result in results] == [ValueError, ValueError]
+    assert flights._flights == {}
+
+
+async def test_operator_code_runs_in_a_thread_and_the_event_loop_goes_on() -> None:
+    code = OperatorCode(timeout=5)
+
+    async def blocking() -> int:
+        time.sleep(0.05)  # noqa: ASYNC251  # what operators do
+        return threading.get_ident()
+
+    running = asyncio.create_task(code.run(blocking))
+    turns = 0
+    while not running.done():
+        await asyncio.sleep(0.001)
+        turns += 1
+
+    assert running.result() != threading.get_ident()
+    assert turns > 5
+
+
+async def test_operator_code_that_hangs_is_given_up_and_keeps_its_place_only() -> None:
+    code = OperatorCode(timeout=0.05)
+    release = threading.Event()
+
+    async def hang() -> None:
+        release.wait()
+
+    async def answer() -> int:
+        return 1
+
+    with pytest.raises(OperatorCodeTimeout, match=r"0\.05 seconds"):
+        await code.run(hang)
+    assert await code.run(answer) == 1
+    release.set()
+
+
+async def test_operator_code_can_not_end_the_process() -> None:
+    async def leave() -> None:
+        raise SystemExit(1)
+
+    with pytest.raises(RuntimeError, match="SystemExit"):
+        await OperatorCode(timeout=5).run(leave)

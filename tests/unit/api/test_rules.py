@@ -1,0 +1,84 @@
+"""Rules that need nothing around them."""
+
+import logging
+
+import pytest
+
+from gateway_api.access_log import classify_level, log_request
+from gateway_api.clusters.service import cap_range, parse_statuses
+from gateway_api.errors import InvalidRequest
+from gateway_api.sessions.cookie import session_token, set_cookie
+
+
+@pytest.mark.parametrize(
+    ("asked", "limit", "capped"),
+    [
+        ((None, None), None, (None, None)),
+        ((2, 9), None, (2, 9)),
+        ((None, None), 4, (0, 4)),
+        ((1, 4), 4, (1, 4)),
+        ((1, 9), 4, (1, 4)),
+        ((None, 9), 0, (0, 0)),
+        ((6, None), 4, (4, 4)),
+    ],
+)
+def test_bounds_are_capped_at_the_limit(
+    asked: tuple[int | None, int | None], limit: int | None, capped: tuple[int | None, int | None]
+) -> None:
+    minimum, maximum, notice = cap_range(*asked, limit)
+
+    assert (minimum, maximum) == capped
+    too_wide = limit is not None and any(bound is not None and bound > limit for bound in asked)
+    assert (notice is not None) is too_wide
+
+
+def test_states_are_a_comma_list_of_any_case_and_live_ones_by_default() -> None:
+    assert parse_statuses(None) == {"PENDING", "RUNNING"}
+    assert parse_statuses("Stopped,FAILED,failed") == {"STOPPED", "FAILED"}
+    with pytest.raises(InvalidRequest, match="'nope' is not a valid ClusterStatus"):
+        parse_statuses("running,nope")
+
+
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [
+        (None, None),
+        ("", None),
+        ("a=b", None),
+        ("dask-gateway-session=t", "t"),
+        ('a=b; dask-gateway-session="t"; c=d', "t"),
+        ("not-dask-gateway-session=x", None),
+        ("a=dask-gateway-session", None),
+        ("dask-gateway-session", ""),
+    ],
+)
+def test_the_session_is_found_among_other_cookies(header: str | None, token: str | None) -> None:
+    assert session_token(header) == token
+
+
+def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites() -> None:
+    plain = set_cookie("t", max_age=59.9, path="", secure=False)
+
+    assert plain == "dask-gateway-session=t; Max-Age=59; Path=/; HttpOnly; SameSite=Lax"
+    assert set_cookie("t", max_age=59.9, path="", secure=True) == f"{plain}; Secure"
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "level"),
+    [
+        (200, "/api/health", logging.DEBUG),
+        (503, "/api/health", logging.ERROR),
+        (201, "/api/v1/clusters/", logging.INFO),
+        (404, "/api/v1/clusters/x", logging.WARNING),
+        (500, "/", logging.ERROR),
+    ],
+)
+def test_the_access_logs_level_fits_the_status(status: int, path: str, level: int) -> None:
+    assert classify_level(status, path) == level
+
+
+def test_the_access_logs_line_can_not_be_forged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        log_request(200, "GET", "/a\n200 GET /b", 0.0125)
+
+    assert caplog.messages == ["200 GET '/a\\n200 GET /b' 12.500ms"]
