@@ -263,6 +263,16 @@ async def test_a_deleted_pod_that_ignores_the_signal_is_killed_after_its_grace_p
     assert state(ended)["state"]["terminated"]["exitCode"] == 137
 
 
+async def test_a_second_delete_can_shorten_the_grace_period(node: Node) -> None:
+    deaf = container("sh", "-c", "trap '' TERM; echo ready; while true; do sleep 0.01; done")
+    await node.run(pod(deaf, terminationGracePeriodSeconds=1000), is_running)
+    await node.wait_log("pod", "ready")
+    node.objects.delete(PODS, NAMESPACE, "pod")
+    await node.wait("pod", lambda p: "deletionTimestamp" in p["metadata"])
+    node.objects.delete(PODS, NAMESPACE, "pod", grace_period_seconds=1)
+    await node.wait_gone("pod")
+
+
 async def test_a_deleted_pod_that_waits_for_its_restart_goes_at_once(node: Node) -> None:
     manifest = pod(container("false"), restartPolicy="Always", terminationGracePeriodSeconds=30)
     await node.run(manifest, lambda p: waiting_reason(p) == "CrashLoopBackOff")

@@ -66,6 +66,13 @@ async def test_the_file_is_in_the_format_of_container_runtimes(log: ContainerLog
     assert lines[-1] == "2026-11-23T13:00:00.000000Z stdout P no end"
 
 
+async def test_a_progress_bar_is_one_line(tmp_path: Path) -> None:
+    log = ContainerLog(tmp_path / "0.log", Hours())
+    log.data_received(b"10 %\r20 %\r\x0b\r\n")
+    log.connection_lost(None)
+    assert await text(log) == "10 %\r20 %\r\x0b\r\n"
+
+
 async def test_a_log_keeps_its_newest_lines_when_it_is_full(tmp_path: Path) -> None:
     log = ContainerLog(tmp_path / "0.log", Hours(), max_bytes=1000)
     for number in range(1000):

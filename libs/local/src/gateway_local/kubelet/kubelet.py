@@ -2,12 +2,13 @@
 
 import asyncio
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
 from gateway_common.clock import Clock, system_clock
 from gateway_local.apiserver.objects import Objects
+from gateway_local.following import log_failure
 from gateway_local.kubelet.dns import ClusterDNS
 from gateway_local.kubelet.images import Images
 from gateway_local.kubelet.node import NodeAgent
@@ -57,7 +58,7 @@ class Kubelet(NodeAgent):
         #: The API server's source of logs.
         self.logs = PodLogs(self._workers)
         self._unreported: set[PodWorker] = set()
-        self._removing: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def _prepare(self) -> None:
         pods, cluster = self._root / "pods", self._root / "cluster"
@@ -81,9 +82,11 @@ class Kubelet(NodeAgent):
         """Leave no process and no file but logs behind."""
         workers = list(self._workers.values())
         self._workers.clear()
-        await asyncio.gather(*(worker.abandon() for worker in workers))
+        for task in self._ending:
+            task.cancel()
+        await asyncio.gather(*(worker.abandon() for worker in workers), *self._ending, return_exceptions=True)
         await self._runtime.stop()
-        await asyncio.gather(*(worker.wait_logs_closed() for worker in workers), *self._removing)
+        await asyncio.gather(*(worker.wait_logs_closed() for worker in workers))
 
     def _pod_bound(self, pod: Manifest) -> None:
         metadata = pod["metadata"]
@@ -97,16 +100,21 @@ class Kubelet(NodeAgent):
             worker.start()
         elif worker is not None:
             worker.sandbox.pod = pod
-            if going and worker.terminating is None:
-                grace = float(metadata.get("deletionGracePeriodSeconds") or 0)
-                worker.terminating = asyncio.create_task(self._terminate(worker, grace))
+            grace = float(metadata.get("deletionGracePeriodSeconds") or 0)
+            if going and (worker.grace is None or grace < worker.grace):
+                worker.grace = grace
+                self._spawn(self._terminate(worker, grace))
 
     def _pod_gone(self, pod: Manifest) -> None:
         worker = self._workers.pop(pod["metadata"]["uid"], None)
         if worker:
-            removal = asyncio.create_task(self._clean_up(worker))
-            self._removing.add(removal)
-            removal.add_done_callback(self._removing.discard)
+            self._spawn(self._clean_up(worker))
+
+    def _spawn(self, ending: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(ending)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        task.add_done_callback(log_failure)
 
     def _resume(self) -> None:
         for worker in self._unreported:
@@ -126,6 +134,9 @@ class Kubelet(NodeAgent):
 
     async def _clean_up(self, worker: PodWorker) -> None:
         """After its object has gone, perhaps by force: end what still runs, and forget it."""
-        await worker.terminate(0)
-        worker.sandbox.remove()
-        self._addresses.release(worker.sandbox.address)
+        try:
+            await worker.terminate(0)
+        finally:
+            await worker.abandon()
+            worker.sandbox.remove()
+            self._addresses.release(worker.sandbox.address)

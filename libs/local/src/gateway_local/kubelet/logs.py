@@ -104,18 +104,14 @@ class ContainerLog(asyncio.Protocol):
                 rest = b""
             fresh = _tail(self._path, position)
             position += len(fresh)
-            for line in (rest + fresh).splitlines(keepends=True):
-                yield _parse(line)
+            for entry in _parse(rest + fresh):
+                yield entry
 
     def _entries(self) -> Iterator[tuple[bytes, bytes]]:
-        lines: list[bytes] = []
-        for path in (self._older, self._path):
-            if path.exists():
-                lines += path.read_bytes().splitlines(keepends=True)
-        return map(_parse, lines)
+        return _parse(b"".join(path.read_bytes() for path in (self._older, self._path) if path.exists()))
 
     def _append(self, tag: bytes, lines: list[bytes]) -> None:
-        if not lines:
+        if not lines or self._file.closed:
             return
         stamp = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode()
         self._file.write(b"".join(b"%s stdout %s %s\n" % (stamp, tag, line) for line in lines))
@@ -165,7 +161,9 @@ def _tail(path: Path, position: int) -> bytes:
         return file.read()
 
 
-def _parse(line: bytes) -> tuple[bytes, bytes]:
-    """Its time, and its text as it was printed."""
-    stamp, _, tag, text = line.split(b" ", 3)
-    return stamp, text if tag == b"F" else text.removesuffix(b"\n")
+def _parse(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The time of each line, and its text as it was printed."""
+    # not splitlines: carriage returns are text, of progress bars mostly
+    for line in data.split(b"\n")[:-1]:
+        stamp, _, tag, text = line.split(b" ", 3)
+        yield stamp, text + b"\n" if tag == b"F" else text

@@ -1,12 +1,11 @@
 """What every kubelet does: register its node, follow the pods that are bound to it, and stand still when frozen.
 
-The seam between kubelets are the hooks: `_pod_bound` (a pod is there, or changed, or is to go), `_pod_gone` (its object
-is no more), `_prepare` and `_release` (before the first pod, after the last) and `_resume` (the node was thawed).
-`Kubelet` starts processes in them, `SimulatedKubelet` does not.
+The seam between kubelets is the abstract methods: `Kubelet` starts processes in them, `SimulatedKubelet` does not.
 """
 
 import asyncio
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +20,7 @@ from gateway_local.kubelet.status import PodFacts, build_status
 Manifest = dict[str, Any]
 
 
-class NodeAgent:
+class NodeAgent(ABC):
     """Base of the kubelets.
 
     Parameters
@@ -72,20 +71,25 @@ class NodeAgent:
     def frozen(self) -> bool:
         return not self._thawed.is_set()
 
-    def _pod_bound(self, pod: Manifest) -> None:
-        raise NotImplementedError
-
-    def _pod_gone(self, pod: Manifest) -> None:
-        raise NotImplementedError
-
-    def _resume(self) -> None:
-        """After a thaw."""
-
+    @abstractmethod
     async def _prepare(self) -> None:
         """Before the first pod."""
 
+    @abstractmethod
+    def _pod_bound(self, pod: Manifest) -> None:
+        """A pod of this node is there, or has changed, or is to go: `deletionTimestamp` says so."""
+
+    @abstractmethod
+    def _pod_gone(self, pod: Manifest) -> None:
+        """A pod's object is no more."""
+
+    @abstractmethod
+    def _resume(self) -> None:
+        """After a thaw."""
+
+    @abstractmethod
     async def _release(self) -> None:
-        """After the last one, while the addresses are still ours."""
+        """After the last pod, while the addresses are still ours."""
 
     def _pod_changed(self, change: str, pod: Manifest) -> None:
         if self.frozen or not self._is_ours(pod):

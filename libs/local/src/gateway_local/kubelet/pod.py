@@ -25,7 +25,8 @@ class PodWorker:
     ) -> None:
         spec = sandbox.pod["spec"]
         self.sandbox = sandbox
-        self.terminating: asyncio.Task[None] | None = None
+        #: Seconds that it has left to end since it was told to; None before.
+        self.grace: float | None = None
         self._report = changed
         self._policy = spec.get("restartPolicy") or "Always"
         self._started_at = sandbox.host.clock()
@@ -66,11 +67,9 @@ class PodWorker:
 
     async def abandon(self) -> None:
         """Stop looking after it; its processes are the runtime's to kill."""
-        tasks = {task for task in (self.terminating, self._task) if task}
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait({self._task})
 
     async def wait_logs_closed(self) -> None:
         for container in self._all():

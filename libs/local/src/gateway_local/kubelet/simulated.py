@@ -42,6 +42,9 @@ class SimulatedKubelet(NodeAgent):
         self._starting: deque[tuple[float, str]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
+    async def _prepare(self) -> None:
+        """There is nothing to prepare."""
+
     async def _release(self) -> None:
         if self._timer:
             self._timer.cancel()
