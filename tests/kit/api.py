@@ -19,9 +19,10 @@ from gateway_common.kube import KubeClient
 from gateway_common.names import ClusterName, parse_cluster_name
 from gateway_common.resources import DASKCLUSTERS
 from gateway_common.settings import KubeSettings
-from tests.kit.clusters import make_credentials, set_status
+from tests.kit.clusters import as_new, dask_cluster, make_credentials, set_status
 from tests.kit.credentials import basic_credentials
 from tests.kit.scripted_server import Exchange, scripted_server
+from tests.kit.waiting import until
 
 PASSWORD = "secret"
 CLUSTER_TOKEN = "cluster-token"
@@ -147,7 +148,19 @@ async def running_api(
         async with app.router.lifespan_context(app):
             running = Api(app, client, namespace, transport, scheduler)
             try:
+                await _watch_is_open(running)
                 yield running
             finally:
                 await running.close()
                 await client.close()
+
+
+async def _watch_is_open(api: Api) -> None:
+    """Wait until the api hears of what others make.
+
+    A test that ends before would cancel the watch in the middle of its TLS handshake, which httpcore 1.0 answers by
+    forgetting the socket.
+    """
+    manifest = as_new(dask_cluster(namespace=api.namespace, instance=INSTANCE, user="nobody"))
+    made = await api.kube.create(DASKCLUSTERS, manifest)
+    await until(lambda: api.repository.cached(ClusterName(api.namespace, made["metadata"]["name"])) is not None)

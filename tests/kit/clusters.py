@@ -54,6 +54,13 @@ def dask_cluster(
     return manifest
 
 
+def as_new(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The object as it is before the API server has seen it."""
+    given = ("uid", "resourceVersion", "creationTimestamp")
+    metadata = {key: value for key, value in manifest["metadata"].items() if key not in given}
+    return {**manifest, "metadata": metadata}
+
+
 async def set_status(kube: KubeClient, cluster: ClusterName, **status: Any) -> None:
     """Write a cluster's status, as the controller does."""
     await kube.patch(DASKCLUSTERS, cluster.name, {"status": status}, namespace=cluster.namespace, subresource="status")

@@ -10,7 +10,7 @@ from gateway_common.names import CLUSTER_LABEL, INSTANCE_LABEL, ClusterName
 from gateway_common.resources import DASKCLUSTERS
 from gateway_common.settings import KubeSettings
 from tests.kit.api import INSTANCE, Api, auth_app, running_api
-from tests.kit.clusters import CERTIFICATE, PRIVATE_KEY, dask_cluster, set_status
+from tests.kit.clusters import CERTIFICATE, PRIVATE_KEY, as_new, dask_cluster, set_status
 from tests.kit.waiting import until
 
 KEYS = ["name", "dashboard_route", "status", "start_time", "stop_time", "options", "tls_cert", "tls_key"]
@@ -202,9 +202,7 @@ async def test_the_text_for_an_unknown_cluster_is_what_clients_know(api: Api) ->
 
 
 async def test_a_cluster_of_another_installation_does_not_exist_here(api: Api) -> None:
-    manifest = dask_cluster(namespace=api.namespace, instance="another")
-    for field in ("uid", "resourceVersion", "creationTimestamp"):
-        del manifest["metadata"][field]
+    manifest = as_new(dask_cluster(namespace=api.namespace, instance="another"))
     made = await api.kube.create(DASKCLUSTERS, manifest)
     cluster = ClusterName(api.namespace, made["metadata"]["name"])
 
@@ -214,9 +212,7 @@ async def test_a_cluster_of_another_installation_does_not_exist_here(api: Api) -
 
 
 async def test_a_hand_made_cluster_of_this_installation_is_as_good_as_any(api: Api) -> None:
-    manifest = dask_cluster(namespace=api.namespace, name="made-by-hand", instance=INSTANCE, user="alice")
-    for field in ("uid", "resourceVersion", "creationTimestamp"):
-        del manifest["metadata"][field]
+    manifest = as_new(dask_cluster(namespace=api.namespace, name="made-by-hand", instance=INSTANCE, user="alice"))
     await api.kube.create(DASKCLUSTERS, manifest)
 
     answer = await api.user("alice").get(f"/api/v1/clusters/{api.namespace}.made-by-hand")
