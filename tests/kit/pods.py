@@ -80,7 +80,7 @@ class Node:
 
     def home(self, manifest: Manifest, container: str = "main") -> Path:
         """Where a container works."""
-        return self.root / "pods" / str(manifest["metadata"]["uid"]) / "containers" / container
+        return next(self.root.glob(f"pods-*/{manifest['metadata']['uid']}/containers/{container}"))
 
     async def run(self, manifest: Manifest, until: Callable[[Manifest], bool]) -> Manifest:
         """Create a pod and wait; returns it as it is then."""

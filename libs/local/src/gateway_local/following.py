@@ -64,6 +64,7 @@ async def follow(objects: Objects, resource: Resource, changed: Changed) -> None
                     logger.exception("%s %s could not be handled", resource.kind, _key(manifest))
                 # a burst of changes must not keep the API from answering
                 await asyncio.sleep(0)
+            return  # the API server has stopped
         except StatusError as error:
             if error.code != 410:
                 raise

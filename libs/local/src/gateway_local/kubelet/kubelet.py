@@ -1,6 +1,7 @@
 """The kubelet that runs pods as processes of this machine."""
 
 import asyncio
+import shutil
 import tempfile
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
@@ -22,6 +23,9 @@ Manifest = dict[str, Any]
 #: Requests are promises about a cluster's nodes. One machine holds whatever its user starts on it, so the node claims
 #: far more than any machine has, and only whoever sets a capacity gets Unschedulable pods.
 GENEROUS = {"cpu": "1000", "memory": "10Ti", "pods": "10000"}
+
+
+_SCRATCH = "pods-"
 
 
 class Kubelet(NodeAgent):
@@ -61,9 +65,13 @@ class Kubelet(NodeAgent):
         self._ending: set[asyncio.Task[None]] = set()
 
     async def _prepare(self) -> None:
-        pods, cluster = self._root / "pods", self._root / "cluster"
-        temporary = Path(tempfile.mkdtemp(prefix="pods-"))
-        self._runtime = Runtime(scratch=[pods, cluster, temporary])
+        self._root.mkdir(parents=True, exist_ok=True)
+        for left in self._root.glob(f"{_SCRATCH}*"):  # of a machine that was switched off
+            shutil.rmtree(left, ignore_errors=True)
+        # a fresh one each time: the supervisor of a kubelet that was killed just now may still be removing the last
+        scratch, temporary = (Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=parent)) for parent in (self._root, None))
+        cluster = scratch / "cluster"
+        self._runtime = Runtime(scratch=[scratch, temporary])
         await self._runtime.start()
         ClusterDNS(self._objects, cluster).start(self._loops)
         self._host = Host(
@@ -72,7 +80,8 @@ class Kubelet(NodeAgent):
             images=self._images,
             clock=self._clock,
             address=self._addresses.node_address,
-            root=self._root,
+            scratch=scratch,
+            logs=self._root / "logs",
             temporary=temporary,
             cluster=cluster,
             restart_step=self._restart_step,

@@ -27,7 +27,8 @@ _SHIM_VARIABLE = "GATEWAY_LOCAL_POD_"
 class Host:
     """What a node lends to its pods.
 
-    `temporary` has a short path, unlike `root` perhaps: Unix sockets, which Python puts there, allow 107 characters.
+    `scratch` and `temporary` are gone when the kubelet is. The path of `temporary` is short: Unix sockets, which Python
+    puts there, allow 107 characters.
     `restart_step` is the first pause between restarts and image pulls in seconds, `retry` that after a configuration
     error. `cluster` is the directory that `dns` writes.
     """
@@ -37,7 +38,8 @@ class Host:
     images: Images
     clock: Clock
     address: str
-    root: Path
+    scratch: Path
+    logs: Path
     temporary: Path
     cluster: Path
     restart_step: float = 10.0
@@ -59,8 +61,8 @@ class Sandbox:
     @classmethod
     def create(cls, host: Host, pod: Manifest, address: str) -> "Sandbox":
         metadata = pod["metadata"]
-        directory = host.root / "pods" / metadata["uid"]
-        logs = host.root / "logs" / f"{metadata['namespace']}_{metadata['name']}_{metadata['uid']}"
+        directory = host.scratch / metadata["uid"]
+        logs = host.logs / f"{metadata['namespace']}_{metadata['name']}_{metadata['uid']}"
         for path in (directory, logs):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix="", dir=host.temporary))
