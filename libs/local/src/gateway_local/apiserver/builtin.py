@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway_common import resources
 from gateway_common.resources import Resource
+from gateway_local.apiserver import columns
 from gateway_local.apiserver.errors import FieldProblem
 from gateway_local.apiserver.kinds import METADATA_FIELDS, Kind
 from gateway_local.apiserver.pods import check_pod, set_pod_defaults
@@ -43,6 +44,7 @@ def builtin_kinds() -> list[Kind]:
         _kind(
             resources.EVENTS,
             "ev",
+            columns=columns.EVENTS,
             selectable=_paths(
                 "involvedObject.kind",
                 "involvedObject.namespace",
@@ -59,15 +61,17 @@ def builtin_kinds() -> list[Kind]:
         _kind(
             resources.NAMESPACES,
             "ns",
+            columns=columns.NAMESPACES,
             has_status=True,
             selectable=_paths("status.phase"),
             name_rule=check_label_name,
             set_defaults=_set_namespace_defaults,
         ),
-        _kind(resources.NODES, "no", has_status=True, selectable=_paths("spec.unschedulable")),
+        _kind(resources.NODES, "no", columns=columns.NODES, has_status=True, selectable=_paths("spec.unschedulable")),
         _kind(
             resources.PODS,
             "po",
+            columns=columns.PODS,
             categories=("all",),
             has_status=True,
             counts_generations=True,
@@ -92,6 +96,7 @@ def builtin_kinds() -> list[Kind]:
         _kind(
             resources.SERVICES,
             "svc",
+            columns=columns.SERVICES,
             categories=("all",),
             has_status=True,
             selectable=_paths("spec.clusterIP", "spec.type"),

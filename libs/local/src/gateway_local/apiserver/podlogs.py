@@ -27,7 +27,7 @@ class LogRequest:
 
 
 class LogSource(Protocol):
-    """Where logs come from: the kubelet. Both raise `LookupError`, with the reason, when there is no such log."""
+    """Where logs come from: the kubelet. Both calls raise `LookupError`, with the reason, when there is no such log."""
 
     async def read(self, request: LogRequest) -> bytes:
         """The log as it is now."""
@@ -41,9 +41,9 @@ async def pod_log(source: LogSource | None, pod: Stored, query: Query) -> Answer
     request = _parse(pod, query)
     if source is None:
         raise StatusError(500, "InternalError", "no kubelet runs pods here: there are no logs")
-    if query.get("follow", "").lower() in ("true", "1"):
-        return Stream(source.follow(request), _TEXT)
     try:
+        if query.get("follow", "").lower() in ("true", "1"):
+            return Stream(source.follow(request), _TEXT)
         text = await source.read(request)
     except LookupError as error:
         raise bad_request(str(error.args[0]) if error.args else "no log") from error
