@@ -42,26 +42,30 @@ def log_failure(task: "asyncio.Task[None]") -> None:
 
 
 async def follow(objects: Objects, resource: Resource, changed: Changed) -> None:
-    """Call `changed` for all there is, then for each change, for ever.
+    """Call `changed` for all there is, then for each change, until the API server stops.
 
     After falling too far behind it begins anew; what was deleted in between is told first, so that a follower that
     handles every object it is told of never keeps one that is gone.
     """
     known: dict[tuple[str, str], Manifest] = {}
+
+    def tell(change: str, manifest: Manifest) -> None:
+        try:
+            changed(change, manifest)
+        except Exception:  # one object that can't be handled must not keep the others from it
+            logger.exception("%s %s could not be handled", resource.kind, _key(manifest))
+
     while True:
         present = {_key(manifest) for manifest in objects.list(resource)}
         for key in known.keys() - present:
-            changed("DELETED", known.pop(key))
+            tell("DELETED", known.pop(key))
         try:
             async for change, manifest in objects.watch(resource):
                 if change == "DELETED":
                     known.pop(_key(manifest), None)
                 else:
                     known[_key(manifest)] = manifest
-                try:
-                    changed(change, manifest)
-                except Exception:  # one object that can't be handled must not keep the others from it
-                    logger.exception("%s %s could not be handled", resource.kind, _key(manifest))
+                tell(change, manifest)
                 # a burst of changes must not keep the API from answering
                 await asyncio.sleep(0)
             return  # the API server has stopped
