@@ -35,6 +35,7 @@ from gateway_api.sessions.service import SessionService
 from gateway_api.sessions.tokens import SessionTokens
 from gateway_api.settings import ApiSettings
 from gateway_common.clock import Clock, system_clock
+from gateway_common.errors import KubeUnavailable
 from gateway_common.kube import KubeClient
 
 logger = logging.getLogger(__name__)
@@ -119,10 +120,17 @@ async def _lifespan(
         app.state.heartbeats = HeartbeatService(repository, clock)
         app.state.health = HealthService(app.version, serving=lambda: not watching.done())
         app.state.waiters = repository.waiters
-        async with asyncio.timeout(settings.api.startup_timeout):
-            await repository.wait_synced()
+        await _synced(repository, settings.api.startup_timeout)
         logger.info("Serving the clusters of %s in %s", settings.instance, ", ".join(settings.kube.namespaces))
         yield
+
+
+async def _synced(repository: ClusterRepository, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await repository.wait_synced()
+    except TimeoutError:
+        raise KubeUnavailable(f"Kubernetes did not list the clusters within {seconds:g} seconds") from None
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
