@@ -48,9 +48,10 @@ async def measure(directory: Path, clusters: int, idle_seconds: float = 10.0) ->
 
 
 async def until_phase(gateway: LocalGateway, phase: str, clusters: int) -> None:
-    left = clusters
+    """Wait until so many clusters are in a phase."""
+    there: set[str] = set()
     async for _, cluster in gateway.kubernetes.objects.watch(DASKCLUSTERS):
         if cluster.get("status", {}).get("phase") == phase:
-            left -= 1
-            if left == 0:
+            there.add(cluster["metadata"]["name"])
+            if len(there) == clusters:
                 return
