@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 
+from gateway_common.errors import Conflict, Invalid
+from gateway_common.model import Phase
 from gateway_common.names import scheduler_pod_name, secret_name, service_name
 from gateway_common.resources import DASKCLUSTERS, PODS, SECRETS, SERVICES
+from gateway_controller.core.observed import read_cluster
+from gateway_controller.core.status import status_patch, with_phase
 from tests.kit.controller import World, eventually
 from tests.kit.waiting import until
 
@@ -123,3 +127,18 @@ async def test_a_cluster_that_is_deleted_while_it_lives_is_let_go(world: World) 
     assert controller.calls["create", "secrets"] == 1
     assert (await world.status(other))["phase"] == "Running"
     await until(lambda: len(controller.controller.queue) == 0)
+
+
+async def test_a_status_is_not_written_to_another_cluster_of_the_name(world: World) -> None:
+    name = await world.new_cluster()
+    running = await world.controller()
+    await world.reaches(name, "Pending")
+    await running.stop()
+    seen = read_cluster(await world.client.get(DASKCLUSTERS, name, namespace=world.namespace))
+    await world.client.delete(DASKCLUSTERS, name, namespace=world.namespace)
+    await world.new_cluster(name)
+    patch = status_patch(seen.uid, seen.status, with_phase(seen.status, Phase.FAILED, "SchedulerLost", None))
+    assert patch
+    with pytest.raises((Conflict, Invalid)):
+        await world.client.patch(DASKCLUSTERS, name, patch, namespace=world.namespace, subresource="status")
+    assert await world.status(name) == {}

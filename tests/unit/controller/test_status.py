@@ -9,18 +9,14 @@ from tests.kit.observed import NOW, status
 
 
 def test_a_status_that_did_not_change_is_not_written() -> None:
-    assert status_patch(status(), status()) is None
+    assert status_patch("uid", status(), status()) is None
 
 
-def test_only_what_changed_is_written_and_the_phase() -> None:
-    assert status_patch(status(), status(message="Fine", scheduler_address=None)) == {
-        "status": {"phase": "Running", "message": "Fine", "schedulerAddress": None}
-    }
-
-
-def test_the_first_status_has_its_phase_although_pending_is_the_default() -> None:
-    patch = status_patch(DaskClusterStatus(), DaskClusterStatus(credentials="secret"))
-    assert patch == {"status": {"phase": "Pending", "credentials": "secret"}}
+def test_a_changed_status_is_written_whole_to_the_very_cluster_that_was_looked_at() -> None:
+    assert status_patch("uid", status(), DaskClusterStatus(credentials="secret")) == [
+        {"op": "test", "path": "/metadata/uid", "value": "uid"},
+        {"op": "add", "path": "/status", "value": {"phase": "Pending", "credentials": "secret"}},
+    ]
 
 
 def test_completion_has_its_time_and_keeps_the_reason() -> None:

@@ -64,7 +64,7 @@ class Executor:
 
     async def write_status(self, cluster: Cluster, status: DaskClusterStatus) -> None:
         """Write a cluster's status if it changed."""
-        patch = status_patch(cluster.status, status)
+        patch = status_patch(cluster.uid, cluster.status, status)
         if patch is None:
             return
         # Who was deleted meanwhile needs no status, and its children go with it.

@@ -76,13 +76,12 @@ def with_problem(status: DaskClusterStatus, error: KubeError) -> DaskClusterStat
     return with_phase(status, status.phase, type(error).__name__, str(error))
 
 
-def status_patch(old: DaskClusterStatus, new: DaskClusterStatus) -> dict[str, Any] | None:
-    """A merge patch from `old` to `new`; None if nothing changed.
+def status_patch(uid: str, old: DaskClusterStatus, new: DaskClusterStatus) -> list[dict[str, Any]] | None:
+    """A JSON patch that replaces the status of the very cluster with this uid; None if nothing changed.
 
-    The phase is always in it: a status that was never written reads as Pending, but holds nothing.
+    A cluster that was deleted and made again under the same name meanwhile has not lived through any of this.
     """
     if new == old:
         return None
-    before, after = (status.model_dump(mode="json", by_alias=True) for status in (old, new))
-    changed = {key: value for key, value in after.items() if value != before[key]}
-    return {"status": {"phase": after["phase"], **changed}}
+    value = new.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return [{"op": "test", "path": "/metadata/uid", "value": uid}, {"op": "add", "path": "/status", "value": value}]
