@@ -48,6 +48,8 @@ def main() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        # we read X-Forwarded-Proto ourselves, and need no more of what proxies say
+        proxy_headers=False,
     )
     server = Server(config)
     server.run()
