@@ -1,14 +1,12 @@
 """The API server as a whole: storage, catalog, rules, controllers and the wire, put together."""
 
 import asyncio
-import contextlib
-import socket
+import base64
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 import yaml
 
 from gateway_common.resources import CRDS, NAMESPACES
@@ -22,6 +20,7 @@ from gateway_local.apiserver.http import Application
 from gateway_local.apiserver.objects import Objects
 from gateway_local.apiserver.operations import Operations
 from gateway_local.apiserver.podlogs import LogSource
+from gateway_local.apiserver.serving import Listener, self_signed
 from gateway_local.apiserver.storage import HISTORY, Storage
 from gateway_local.apiserver.terminating import Terminator
 from gateway_local.apiserver.traefik_crds import traefik_definitions
@@ -59,10 +58,15 @@ class ApiServer:
         self.objects = Objects(self.catalog, self.storage, self.operations)
         self.faults = Faults()
         self.requests: Counter[tuple[str, str]] = Counter()
+        """How many requests there were, by (verb, resource)."""
         self.endpoints = Endpoints(self.storage, self.operations)
         self.application = Application(self.catalog, self.endpoints, self.faults, self._tokens, self.requests)
         self.url = ""
-        self._server: _Server | None = None
+        self.secure_url = ""
+        """The same over TLS, where there are tokens: kubectl sends no token in clear text, whoever listens."""
+        self.certificate = b""
+        """What serves `secure_url`, in PEM: its own authority."""
+        self._listeners: list[Listener] = []
         self._tasks: list[asyncio.Task[None]] = []
         for name in _FIRST_NAMESPACES:
             self.objects.create(NAMESPACES, {"metadata": {"name": name}})
@@ -74,78 +78,43 @@ class ApiServer:
         self.endpoints.log_source = source
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Listen; port 0 takes a free one. Raises `OSError` when the port is taken."""
-        listener = _listen(host, port)
-        server = _Server(
-            uvicorn.Config(
-                self.application,
-                http="httptools",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                timeout_keep_alive=3600,
-                timeout_graceful_shutdown=2,
-            )
-        )
-        self.url = f"http://{host}:{listener.getsockname()[1]}"
-        self._server = server
+        """Listen; port 0 takes a free one. TLS has a free port of its own. `OSError` when the port is taken."""
+        plain = Listener(self.application, host, port)
+        self._listeners = [plain]
+        self.url = plain.url
+        if self._tokens:
+            context, self.certificate = self_signed(host)
+            secure = Listener(self.application, host, 0, context)
+            self._listeners.append(secure)
+            self.secure_url = secure.url
         self._tasks = [asyncio.create_task(controller.run()) for controller in self._controllers]
-        self._tasks.append(asyncio.create_task(server.serve(sockets=[listener]), name="kubernetes API server"))
-        await server.listening.wait()
+        for listener in self._listeners:
+            await listener.start()
 
     async def stop(self) -> None:
         """End all watches and connections, and listen no longer."""
-        if self._server is None:
-            return
-        *controllers, serving = self._tasks
-        for task in controllers:
+        for task in self._tasks:
             task.cancel()
         self.storage.close()
-        self._server.should_exit = True
-        self._server = None
-        await asyncio.gather(serving, *controllers, return_exceptions=True)
+        await asyncio.gather(*(listener.stop() for listener in self._listeners))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._listeners, self._tasks = [], []
 
     def kubeconfig(self, path: Path, namespace: str = "default") -> Path:
         """Write a kubeconfig for this server, readable by its owner only; the answer is its path."""
+        cluster = {"server": self.secure_url or self.url}
+        if self.certificate:
+            cluster["certificate-authority-data"] = base64.b64encode(self.certificate).decode()
         user = {"token": self._tokens[0]} if self._tokens else {}
+        context = {"cluster": "local", "user": "local", "namespace": namespace}
         document = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "local", "cluster": {"server": self.url}}],
+            "clusters": [{"name": "local", "cluster": cluster}],
             "users": [{"name": "local", "user": user}],
-            "contexts": [{"name": "local", "context": {"cluster": "local", "user": "local", "namespace": namespace}}],
+            "contexts": [{"name": "local", "context": context}],
             "current-context": "local",
         }
         path.touch(mode=0o600)
         path.write_text(yaml.safe_dump(document))
         return path
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket. It names TCP: asyncio sets TCP_NODELAY only then, and without it each answer waits 40 ms."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise
-    listener.listen(2048)
-    return listener
-
-
-class _Server(uvicorn.Server):
-    """A uvicorn that leaves signals to its owner and says when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals are the business of the process, of which this is a part."""
-        yield
