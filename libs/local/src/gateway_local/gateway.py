@@ -121,7 +121,7 @@ class LocalGateway:
     def _kubelet(self) -> Kubelet:
         images = {ClusterConfig.model_fields["image"].default: Path(sys.prefix), **self.settings.images}
         kubelet = Kubelet(self.kubernetes.objects, images=images, root=self.directory / "pods")
-        # log source
+        self.kubernetes.register_log_source(kubelet.logs)
         return kubelet
 
     async def _start_services(self, traefik: Path) -> None:
