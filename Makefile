@@ -2,12 +2,13 @@
 # What is needed: git, make and Python 3.11 or newer. The rest is installed below this folder.
 
 PYTHON ?= python3
+PORT ?= 8000
 VENV := .venv
 RELEASED := .venv-released
 UV := $(shell command -v uv || echo .tools/bin/uv)
 BIN := $(VENV)/bin
 MEMBERS := $(wildcard libs/*) $(wildcard services/*)
-CODE := $(MEMBERS) tests benchmarks examples
+CODE := $(MEMBERS) tests benchmarks examples docs
 OTHER_PYTHONS := 3.12 3.13 3.14
 
 export UV_PYTHON_DOWNLOADS := never
@@ -20,16 +21,15 @@ help:  ## Show what there is
 
 setup: $(VENV)/.ready  ## Install everything into .venv, from the pins
 
-demo: setup  ## Start a gateway on this machine and compute on a cluster (KEEP=1 leaves it up)
-	$(BIN)/python examples/demo.py $(if $(KEEP),--keep)
+demo: setup  ## Start a gateway on this machine and compute on a cluster (KEEP=1 leaves it up, PORT=8000)
+	$(BIN)/dask-gateway-local run --port $(PORT) $(if $(KEEP),--keep) -- $(BIN)/python examples/count_tokens.py
 
 check: setup  ## Formatting, lint, types, import rules, generated files
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy $(wildcard libs/*/src/*) $(wildcard services/*/src/*)
 	$(BIN)/lint-imports
-	$(BIN)/python -m gateway_common.crd | diff -u charts/dask-gateway/crds/daskclusters.yaml - || \
-		{ echo "the CRD is stale: run 'make docs'"; exit 1; }
+	$(BIN)/python docs/build.py --check
 
 test: setup setup-system $(RELEASED)/.ready  ## The whole test suite, then the unit tests on every other Python here
 	$(BIN)/python -m pytest $(ARGS)
@@ -55,7 +55,7 @@ bench: setup  ## Measure, and print a table and JSON
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: setup  ## Write the generated files anew
-	$(BIN)/python -m gateway_common.crd > charts/dask-gateway/crds/daskclusters.yaml
+	$(BIN)/python docs/build.py
 
 setup-system:  ## Install the system packages that the tests need (none yet beyond Python's venv)
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \

@@ -1,12 +1,7 @@
-"""The CustomResourceDefinition of DaskCluster, generated from its model.
+"""The CustomResourceDefinition of DaskCluster, generated from its model. The chart ships it as YAML."""
 
-`python -m gateway_common.crd` prints it; the chart ships what it prints.
-"""
-
-import sys
 from typing import Any
 
-import yaml
 from pydantic import BaseModel
 
 from gateway_common.config import ClusterConfig
@@ -106,8 +101,3 @@ def _structural(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str
         else:
             result["x-kubernetes-preserve-unknown-fields"] = True
     return result
-
-
-if __name__ == "__main__":
-    sys.stdout.write("# Generated from gateway_common.model: `make docs` writes it anew.\n")
-    yaml.safe_dump(crd(), sys.stdout, sort_keys=False, width=110)
