@@ -289,3 +289,39 @@ async def test_many_clusters_made_and_stopped_at_once_are_all_stopped(replicas: 
 
     for cluster in clusters:
         assert (await one.stored(cluster))["spec"]["active"] is False
+
+
+async def test_a_caller_that_hangs_up_is_not_waited_for(api: Api) -> None:
+    alice = api.user("alice")
+    cluster = await api.create(alice)
+    cookie = f"dask-gateway-session={alice.cookies['dask-gateway-session']}"
+    hung_up = asyncio.Event()
+
+    async def receive() -> dict[str, str]:
+        await hung_up.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: object) -> None:
+        """Nobody hears it."""
+
+    path = f"/api/v1/clusters/{cluster}"
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"wait",
+        "root_path": "",
+        "headers": [(b"cookie", cookie.encode())],
+        "client": ("127.0.0.1", 1),
+        "server": ("gateway", 80),
+    }
+    request = asyncio.create_task(api.app(scope, receive, send))
+    await until(lambda: len(api.repository.waiters) == 1)
+
+    hung_up.set()
+    await request
+
+    await until(lambda: len(api.repository.waiters) == 0, seconds=1)

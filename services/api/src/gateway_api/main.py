@@ -51,10 +51,7 @@ def main() -> None:
         # we read X-Forwarded-Proto ourselves, and need no more of what proxies say
         proxy_headers=False,
     )
-    server = Server(config)
-    server.run()
-    if not server.started:
-        sys.exit(1)
+    Server(config).run()
 
 
 if __name__ == "__main__":

@@ -68,11 +68,17 @@ class SessionService:
 
         Raises AuthenticationRequired; TemporarilyUnavailable where only auth could say and does not answer.
         """
+        authorization = request.headers.get("authorization")
         if token is not None and token.isascii():
-            principal = await self._tokens.verify(token)
+            try:
+                principal = await self._tokens.verify(token)
+            except TemporarilyUnavailable:
+                # credentials may be known here, so that there is no need to ask
+                if not authorization:
+                    raise
+                principal = None
             if principal is not None:
                 return principal
-        authorization = request.headers.get("authorization")
         # what no authentication scheme produces (RFC 9110, 11.4) need not be sent to auth
         if not authorization or not authorization.isascii():
             raise AuthenticationRequired(await self._current_challenges())
