@@ -1,10 +1,7 @@
 """Workers up and down, and what takes the place of those that go."""
 
-import asyncio
-
 from gateway_common.names import scheduler_pod_name
-from gateway_common.resources import PODS
-from tests.kit.controller import World, eventually
+from tests.kit.controller import World
 
 
 async def test_a_worker_costs_one_call(world: World) -> None:
@@ -70,28 +67,16 @@ async def test_a_controller_that_is_killed_while_it_makes_workers_makes_none_twi
     await third.is_idle_after({("create", "pods"): 10 - len(made)})
 
 
-async def test_a_worker_whose_create_was_answered_to_nobody_is_adopted(world: World) -> None:
-    """The next controller knows of it before the watch does, or learns of it from the refusal: both are right."""
-    first = await world.controller()
-    name = await world.running_cluster(replicas=1)
-    await world.has_workers(name, [0])
-    manifest = await world.client.get(PODS, f"dask-worker-{name}-0", namespace=world.namespace)
+async def test_a_name_is_not_used_again(world: World) -> None:
+    await world.controller()
+    name = await world.running_cluster(replicas=2)
+    await world.has_workers(name, [0, 1])
+    await world.remove_pod(f"dask-worker-{name}-1")
+    await world.has_workers(name, [0, 2])
     await world.set_spec(name, replicas=0)
     await world.has_workers(name, [])
-    await world.remove_pod(f"dask-worker-{name}-0")
-    again = {key: manifest["metadata"][key] for key in ("labels", "namespace", "ownerReferences")}
-    await asyncio.gather(
-        world.client.create(
-            PODS,
-            {**manifest, "metadata": {**again, "name": f"dask-worker-{name}-1"}, "status": {}},
-        ),
-        world.set_spec(name, replicas=1),
-    )
-
-    async def one_is_left() -> bool:
-        return len(await world.workers(name)) == 1 and len(first.controller.queue) == 0
-
-    await eventually(one_is_left)
+    await world.set_spec(name, replicas=1)
+    await world.has_workers(name, [3])
 
 
 async def test_workers_wait_for_their_scheduler(world: World) -> None:

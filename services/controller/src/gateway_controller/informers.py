@@ -22,6 +22,7 @@ class Informers:
         self._wake = wake
         self._known_clusters: dict[ObjectKey, Cluster] = {}
         self._known_pods: dict[ObjectKey, Pod] = {}
+        self._next_slots: dict[ObjectKey, int] = {}
         selector = instance_selector(instance)
         self.clusters: Informer[Cluster] = Informer(
             client,
@@ -52,6 +53,17 @@ class Informers:
         await self.clusters.wait_synced()
         await self.pods.wait_synced()
 
+    def next_slot(self, cluster: ObjectKey) -> int:
+        """A number above those of all workers that this process has seen, gone ones too.
+
+        The scheduler may still know a worker of that name whose node has died: no two workers share one.
+        """
+        return self._next_slots.get(cluster, 0)
+
+    def forget_slots(self, cluster: ObjectKey) -> None:
+        """The cluster is gone."""
+        self._next_slots.pop(cluster, None)
+
     def _cluster_changed(self, key: ObjectKey, new: Cluster | None) -> None:
         if _replace(self._known_clusters, key, new) != new:
             self._wake(key)
@@ -59,8 +71,13 @@ class Informers:
     def _pod_changed(self, key: ObjectKey, new: Pod | None) -> None:
         old = _replace(self._known_pods, key, new)
         pod = new or old
-        if pod and pod.cluster and pod_matters(old, new):
-            self._wake(cluster_of(pod))
+        if not pod or not pod.cluster:
+            return
+        cluster = cluster_of(pod)
+        if pod.slot >= self._next_slots.get(cluster, 0):
+            self._next_slots[cluster] = pod.slot + 1
+        if pod_matters(old, new):
+            self._wake(cluster)
 
 
 def cluster_of(pod: Pod) -> ObjectKey:

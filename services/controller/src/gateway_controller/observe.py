@@ -13,29 +13,27 @@ from gateway_controller.informers import Informers
 
 
 class Observer:
-    """Views of clusters, with what the objects themselves no longer show: slots used before, deletions just asked for.
+    """Views of clusters, in which pods whose deletion was just asked for count as being deleted.
 
-    Both are hints that a restart may lose: they spare calls and names, nothing depends on them.
+    That is a hint which a restart may lose: it spares calls, and nothing depends on it.
     """
 
     def __init__(self, client: KubeClient, informers: Informers) -> None:
         self._client = client
         self._informers = informers
-        #: By the cluster's key; dropped when the cluster is gone.
-        self._next_slots: dict[ObjectKey, int] = {}
+        #: Uids by the cluster's key; dropped when the cluster is gone.
         self._deleted: dict[ObjectKey, frozenset[str]] = {}
 
     async def observe(self, key: ObjectKey) -> Observed | None:
         """What is known of a cluster now; None if there is no such cluster."""
         cluster = self._informers.clusters.get(key)
         if cluster is None:
-            self._next_slots.pop(key, None)
             self._deleted.pop(key, None)
+            self._informers.forget_slots(key)
             return None
-        observed = arrange(cluster, self._pods(key), self._next_slots.get(key, 0))
+        observed = arrange(cluster, self._pods(key), self._informers.next_slot(key))
         if _seems_lost(observed) and await self._find_scheduler(cluster):
-            observed = arrange(cluster, self._pods(key), observed.next_slot)
-        self._next_slots[key] = observed.next_slot
+            observed = arrange(cluster, self._pods(key), self._informers.next_slot(key))
         return observed
 
     def expect_deletion(self, key: ObjectKey, uids: frozenset[str]) -> None:
