@@ -127,7 +127,7 @@ async def test_a_cluster_that_runs_by_the_word_of_kubernetes_alone_can_be_scaled
 async def test_a_scheduler_that_stumbles_is_asked_again(api: Api, failures: list[int]) -> None:
     alice = api.user("alice")
     cluster = await api.running_cluster(alice)
-    api.scheduler.failures = failures
+    api.scheduler.failures = list(failures)
 
     assert (await alice.post(f"/api/v1/clusters/{cluster}/scale", json={"count": 1})).status_code == 200
     assert api.scheduler.messages == [{"op": "scale", "count": 1}]
@@ -140,7 +140,7 @@ async def test_a_scheduler_that_does_not_take_the_message_never_costs_the_cluste
     alice = api.user("alice")
     cluster = await api.running_cluster(alice)
     before = await api.stored(cluster)
-    api.scheduler.failures = failures
+    api.scheduler.failures = list(failures)
 
     answer = await alice.post(f"/api/v1/clusters/{cluster}/scale", json={"count": 1})
 
