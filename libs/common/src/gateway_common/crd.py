@@ -74,7 +74,9 @@ def _structural(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str
     if "anyOf" in schema:
         (variant,) = [option for option in schema["anyOf"] if option.get("type") != "null"]
         rest = {key: value for key, value in schema.items() if key != "anyOf"}
-        return {**_structural({**variant, **rest}, definitions), "nullable": True}
+        nullable = {**_structural({**variant, **rest}, definitions), "nullable": True}
+        # Kubernetes holds null to the list of values as well.
+        return {**nullable, "enum": [*nullable["enum"], None]} if "enum" in nullable else nullable
 
     known = (
         "type",
