@@ -2,13 +2,16 @@
 validation of core kinds, takes any token, and its etcd (3.5.1) is too old for bookmarks."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway_common.kube import KubeClient
 from gateway_common.resources import CONFIGMAPS, CRDS, LEASES, NAMESPACES, PODS, SERVICES, Resource
+from gateway_common.settings import KubeSettings
 from gateway_local.apiserver.podlogs import LogRequest
 from gateway_local.apiserver.server import ApiServer
 from tests.contract.kube.widgets import config_map, pod, widget, widget_definition
@@ -362,3 +365,37 @@ async def test_definitions_beyond_this_server_are_refused(kube: KubeHttp, keywor
     response = await kube.client.post(CRDS.path(), json=definition)
 
     refused(response, 422, "Invalid")
+
+
+async def test_nonsense_is_refused_and_breaks_nothing(kube: KubeHttp) -> None:
+    for resource, manifest in (
+        (PODS, {**pod("a"), "spec": {"containers": [None]}}),
+        (PODS, {**pod("a"), "metadata": {"name": "a", "managedFields": [None]}}),
+        (CONFIGMAPS, {"metadata": None}),
+        (CONFIGMAPS, {**config_map("a"), "binaryData": {"x": "é"}}),
+        (CRDS, {"metadata": {"name": "a"}, "spec": {"versions": [None]}}),
+        (CRDS, {"metadata": {"name": "a"}, "spec": None}),
+    ):
+        response = await kube.client.post(kube.path(resource), json=manifest)
+        assert response.status_code in (400, 422), response.text
+    await kube.create(CONFIGMAPS, config_map("a"))
+    for preconditions in ("x", {"uid": 1}):
+        refused(await kube.delete(CONFIGMAPS, "a", preconditions=preconditions), 400, "BadRequest")
+    body = json.dumps({**config_map("a"), "data": {"x": 2**70}})
+    response = await kube.client.patch(
+        kube.path(CONFIGMAPS, "a"),
+        content=body,
+        headers={"content-type": "application/apply-patch+yaml"},
+        params={"fieldManager": "one"},
+    )
+    refused(response, 400, "BadRequest")
+
+
+async def test_a_kubeconfig_is_all_that_a_client_needs(kube_server: KubeServer) -> None:
+    client = await KubeClient.connect(KubeSettings(kubeconfig=kube_server.kubeconfig))
+    try:
+        assert kube_server.kubeconfig.stat().st_mode & 0o077 == 0
+        created = await client.create(CONFIGMAPS, config_map("a"), namespace="default")
+        assert await client.get(CONFIGMAPS, "a", namespace="default") == created
+    finally:
+        await client.close()

@@ -9,13 +9,19 @@ construct that is not here is refused with the status that Kubernetes has for it
 
 How the parts stand on each other, from the bottom:
 
-    errors          what goes wrong, as Kubernetes `Status` objects
-    storage         versioned objects, their history, and who watches them
-    selectors  schema  mergepatch  strategic  fieldsets      text and tree algorithms that know no storage
-    kinds  catalog  crds  defaults  validation               which kinds there are and what their objects must look like
-    operations      create, update, patch, apply, delete: the rules of writing
-    queries  watching                                        lists in pages, streams of changes
-    garbage  namespaces                                      the controllers that belong to the API itself
-    http  discovery  openapi  tables  faults                 the wire
-    server  objects                                          the two faces: a URL, and Python calls in the same process
+    errors                         what goes wrong, as Kubernetes `Status` objects
+    storage                        versioned objects, their history, and who watches them
+    schema selectors mergepatch    algorithms on text and trees that know no storage
+      strategic fieldsets
+    kinds builtin pods columns     which kinds there are, what their objects must look like, how they are shown
+      catalog crds traefik_crds
+      validation
+    writes managedfields           the rules of writing: create, update, patch, apply, delete
+      deletion operations
+    queries watching               lists in pages, streams of changes
+    garbage terminating            the controllers that belong to the API itself
+    messages representations       the wire: requests and answers, forms of objects, verbs, documents, paths
+      podlogs endpoints discovery
+      openapi faults http serving
+    objects server                 the two faces: Python calls in the same process, and a URL
 """

@@ -4,6 +4,7 @@ One served version a definition, because there is nothing here that converts obj
 is nothing that evaluates them. A definition that needs either is refused, not half obeyed.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,6 +21,7 @@ from gateway_local.apiserver.validation import SchemaCheck
 CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 """Holds a definition until its objects are gone."""
 
+_TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _STRING = {"type": "string"}
 _BOOLEAN = {"type": "boolean"}
 _STRINGS = {"type": "array", "items": _STRING}
@@ -238,6 +240,12 @@ def _check_versions(versions: list[Manifest]) -> Iterator[FieldProblem]:
 
 def _check_structural(field: str, raw: Manifest) -> Iterator[FieldProblem]:
     """Structural: every node has a type, and nothing that Kubernetes (or this server) doesn't have."""
+    try:
+        re.compile(raw.get("pattern", ""))
+    except re.error as error:
+        yield FieldProblem.invalid(f"{field}.pattern", raw["pattern"], f"must be a valid regular expression: {error}")
+    if raw.get("type", "object") not in _TYPES:
+        yield FieldProblem.not_supported(f"{field}.type", raw["type"], _TYPES)
     free = raw.get("x-kubernetes-preserve-unknown-fields") or raw.get("x-kubernetes-int-or-string")
     if not raw.get("type") and not free:
         yield FieldProblem.required(f"{field}.type", "must not be empty for specified object fields")

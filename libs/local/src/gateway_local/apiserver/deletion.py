@@ -33,6 +33,8 @@ class DeleteOptions:
 def parse_delete_options(raw: Manifest) -> DeleteOptions:
     """The options in a request's body or query. `StatusError` 400 or 422 for nonsense."""
     conditions = raw.get("preconditions") or {}
+    if not isinstance(conditions, dict) or not all(isinstance(v, str | None) for v in conditions.values()):
+        raise bad_request("preconditions: Invalid value: must be an object of strings")
     grace = raw.get("gracePeriodSeconds")
     if grace is not None and (not isinstance(grace, int) or grace < 0):
         raise bad_request(f"gracePeriodSeconds: Invalid value: {grace!r}: must be a number of seconds")

@@ -37,9 +37,10 @@ class Request:
             raise unsupported_media_type(accepted)
         try:
             if media_type.endswith("yaml"):
-                return yaml.safe_load(self.body)
+                # what YAML can say and JSON can't is refused; its dates become texts
+                return orjson.loads(orjson.dumps(yaml.safe_load(self.body)))
             return orjson.loads(self.body)
-        except (orjson.JSONDecodeError, yaml.YAMLError) as error:
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError, yaml.YAMLError) as error:
             raise bad_request(f"couldn't get version/kind; json parse error: {error}") from error
 
     def manifest(self, accepted: tuple[str, ...] = (JSON, YAML)) -> Manifest:

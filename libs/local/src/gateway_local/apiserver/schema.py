@@ -165,7 +165,15 @@ def fill_defaults(schema: Schema, value: Any) -> None:
             fill_defaults(schema.items, part)
 
 
-_GO_NAMES = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number"}
+_GO_NAMES = {
+    type(None): "null",
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "bool",
+    int: "number",
+    float: "number",
+}
 _ACCEPTED: dict[str, Callable[[Any], bool]] = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
@@ -205,7 +213,7 @@ def _decode(schema: Schema, value: Any, path: str) -> None:
     if schema.format == "byte" and isinstance(value, str):
         try:
             binascii.a2b_base64(value, strict_mode=True)
-        except binascii.Error:
+        except ValueError:  # not base64, or not even ASCII
             raise _WrongType(path, "[]uint8 (illegal base64 data)", value) from None
     if schema.type and not _ACCEPTED[schema.type](value):
         raise _WrongType(path, schema.type, value)
