@@ -87,7 +87,7 @@ async def test_a_stopped_cluster_is_stopping_until_its_pods_are_gone(world: Worl
     assert await world.workers(name) == []
     await controller.is_idle_after(
         {
-            ("deletecollection", "pods"): 1,
+            ("deletecollection", "pods"): 2,  # workers first
             ("delete", "secrets"): 1,
             ("patch", "daskclusters"): 2,
         }

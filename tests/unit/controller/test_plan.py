@@ -1,6 +1,7 @@
 """Whole plans, as values."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -19,7 +20,7 @@ from gateway_controller.core.scaling import MOST_AT_ONCE
 from tests.kit.observed import INSTALLATION, NOW, cluster, new_cluster, observe, scheduler, status, worker
 
 CONFIG = parse_cluster_config({})
-ALL_PODS = DeletePods("gateway.dask.org/instance=test,gateway.dask.org/cluster=c0ffee")
+SELECTOR = "gateway.dask.org/instance=test,gateway.dask.org/cluster=c0ffee"
 SECRET = Delete(SECRETS, "dask-credentials-c0ffee")
 COMPLETED = "2026-11-23T12:00:00Z"
 STOP = {"reason": "StopRequested", "message": "The cluster was asked to stop"}
@@ -28,6 +29,10 @@ LOST = {"reason": "SchedulerLost", "message": "The scheduler's pod was deleted"}
 
 def plan(observed: Observed) -> Plan:
     return decide(observed, INSTALLATION, NOW)
+
+
+def all_pods(observed: Observed) -> DeletePods:
+    return DeletePods(SELECTOR, frozenset(pod.uid for pod in observed.pods))
 
 
 def routes() -> tuple[Create, ...]:
@@ -100,10 +105,30 @@ def test_a_running_cluster_whose_configuration_was_spoilt_stays_and_says_so() ->
 
 
 def test_a_stop_deletes_pods_and_secret_and_is_not_over_before_the_pods_are() -> None:
-    observed = observe(cluster(active=False), scheduler(), worker(0))
+    observed = observe(cluster(active=False), scheduler())
     assert plan(observed) == Plan(
-        status(Phase.STOPPING, **STOP, scheduler_address="10.0.0.1"), actions=((ALL_PODS,), (SECRET,))
+        status(Phase.STOPPING, **STOP, scheduler_address="10.0.0.1"), actions=((all_pods(observed),), (SECRET,))
     )
+
+
+def test_workers_leave_before_their_scheduler() -> None:
+    begun = plan(observe(cluster(active=False), scheduler(), worker(0), worker(1, finished=True)))
+    first_workers = DeletePods(f"{SELECTOR},app.kubernetes.io/component=dask-worker", frozenset({"uid-of-worker-0"}))
+    assert begun.actions == ((first_workers,), (SECRET,))
+    assert begun.requeue_after == 2.0
+
+    stopping = cluster(active=False, status=begun.status)
+    waiting = observe(stopping, scheduler(), worker(0, deleting=True, deletion_asked=NOW - timedelta(seconds=0.5)))
+    assert plan(waiting) == Plan(begun.status, requeue_after=1.5)
+
+    alone = observe(stopping, scheduler())
+    assert plan(alone).actions == ((all_pods(alone),),)
+
+
+def test_a_scheduler_does_not_wait_long_for_a_worker_that_does_not_leave() -> None:
+    stopping = cluster(active=False, status=status(Phase.STOPPING, **STOP))
+    stuck = observe(stopping, scheduler(), worker(0, deleting=True, deletion_asked=NOW - timedelta(seconds=2)))
+    assert plan(stuck) == Plan(stopping.status, actions=((all_pods(stuck),),))
 
 
 def test_a_stopping_cluster_waits_for_its_pods() -> None:
@@ -114,7 +139,7 @@ def test_a_stopping_cluster_waits_for_its_pods() -> None:
 def test_a_pod_that_turns_up_while_a_cluster_stops_is_deleted_too() -> None:
     stopping = cluster(active=False, status=status(Phase.STOPPING, **STOP))
     observed = observe(stopping, scheduler(deleting=True), worker(0))
-    assert plan(observed) == Plan(stopping.status, actions=((ALL_PODS,),))
+    assert plan(observed) == Plan(stopping.status, actions=((all_pods(observed),),))
 
 
 def test_a_cluster_is_stopped_when_no_pod_is_left() -> None:
@@ -130,7 +155,7 @@ def test_a_cluster_that_is_stopped_before_anything_was_made_is_over_in_one_step(
 def test_a_lost_scheduler_fails_its_cluster_which_keeps_the_reason_over_the_clean_up() -> None:
     observed = observe(cluster(), worker(0))
     stopping = plan(observed)
-    assert stopping.actions == ((ALL_PODS,), (SECRET,))
+    assert stopping.actions == ((all_pods(observed),), (SECRET,))
     assert (stopping.status.phase, stopping.status.reason) == (Phase.STOPPING, "SchedulerLost")
 
     failed = plan(observe(replace(observed.cluster, status=stopping.status)))
@@ -153,7 +178,8 @@ def test_what_is_over_is_left_alone(phase: Phase) -> None:
 
 def test_a_pod_that_turns_up_after_the_end_is_deleted() -> None:
     over = cluster(active=False, status=status(Phase.STOPPED, completion_time=COMPLETED))
-    assert plan(observe(over, scheduler())) == Plan(over.status, actions=((ALL_PODS,),))
+    observed = observe(over, scheduler())
+    assert plan(observed) == Plan(over.status, actions=((all_pods(observed),),))
 
 
 def test_the_children_of_a_cluster_that_is_being_deleted_go_with_it() -> None:

@@ -61,8 +61,10 @@ class World:
                 self.pods[name] = replace(self.pods[name], deleting=True)
             case Delete():
                 self.secret = False
-            case DeletePods():
-                self.pods = {name: replace(pod, deleting=True) for name, pod in self.pods.items()}
+            case DeletePods(_, uids):
+                self.pods = {
+                    name: replace(pod, deleting=True) if pod.uid in uids else pod for name, pod in self.pods.items()
+                }
 
     def make_scheduler(self) -> Pod:
         assert not any(pod.owner_uid == CLUSTER_UID for pod in self.pods.values())

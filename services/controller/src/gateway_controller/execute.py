@@ -89,9 +89,9 @@ class Executor:
                 await self._create(run.cluster, resource, run.owned_by_scheduler(manifest))
             case Delete():
                 await self._delete(run, action)
-            case DeletePods(selector):
+            case DeletePods(selector, uids):
                 await self._client.delete_collection(PODS, namespace=run.cluster.namespace, label_selector=selector)
-                self._observer.expect_deletion(run.key, frozenset(pod.uid for pod in run.observed.pods))
+                self._observer.expect_deletion(run.key, uids)
 
     async def _create_credentials(self, run: "_Run") -> None:
         credentials = await make_credentials(run.cluster.name, self._now())

@@ -6,6 +6,7 @@ object that differ in nothing of interest are equal.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import lru_cache
 from sys import intern
 from typing import Any
@@ -63,6 +64,7 @@ class Pod:
     owner_uid: str = ""
     slot: int = -1
     deleting: bool = False
+    deletion_asked: datetime | None = None
     running: bool = False
     finished: bool = False
     ready: bool = False
@@ -160,6 +162,7 @@ def read_pod(manifest: Mapping[str, Any]) -> Pod:
         owner_uid=intern(_owner_uid(metadata)),
         slot=_slot(metadata["name"]) if component == WORKER_COMPONENT else -1,
         deleting="deletionTimestamp" in metadata,
+        deletion_asked=_deletion_asked(metadata),
         running="running" in state and not ended,
         finished=finished,
         ready=is_scheduler and _is_ready(status),
@@ -197,6 +200,14 @@ def _dask_container_state(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
 def _owner_uid(metadata: Mapping[str, Any]) -> str:
     owners = metadata.get("ownerReferences")
     return owners[0]["uid"] if owners else ""
+
+
+def _deletion_asked(metadata: Mapping[str, Any]) -> datetime | None:
+    """When somebody asked for it: `deletionTimestamp` is when the grace period will be over."""
+    if "deletionTimestamp" not in metadata:
+        return None
+    grace = timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0)
+    return datetime.fromisoformat(metadata["deletionTimestamp"]) - grace
 
 
 def _slot(name: str) -> int:

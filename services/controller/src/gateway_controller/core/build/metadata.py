@@ -16,9 +16,10 @@ def selector_labels(installation: Installation, cluster: Cluster) -> dict[str, s
     return {INSTANCE_LABEL: installation.instance, CLUSTER_LABEL: cluster.name}
 
 
-def label_selector(installation: Installation, cluster: Cluster) -> str:
-    """The same as a query."""
-    return ",".join(f"{key}={value}" for key, value in selector_labels(installation, cluster).items())
+def label_selector(installation: Installation, cluster: Cluster, component: str = "") -> str:
+    """The same as a query, of one component or of all."""
+    labels = selector_labels(installation, cluster) | ({COMPONENT_LABEL: component} if component else {})
+    return ",".join(f"{key}={value}" for key, value in labels.items())
 
 
 def build_metadata(
