@@ -33,6 +33,8 @@ _FIRST_NAMESPACES = ("default", "kube-system")
 class ApiServer:
     """An embedded Kubernetes API server, on the event loop of whoever starts it.
 
+    `objects` works before and without `start`; garbage collection and the end of namespaces need it.
+
     Parameters
     ----------
     tokens

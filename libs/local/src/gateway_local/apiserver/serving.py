@@ -30,9 +30,12 @@ class Listener:
             ws="none",
             lifespan="off",
             log_config=None,
+            # the application logs its own errors; what is left is noise about clients that hang up
+            log_level="critical",
             access_log=False,
             timeout_keep_alive=3600,
-            timeout_graceful_shutdown=2,
+            # watches have ended by then; what keeps a connection open is a client that does not say goodbye
+            timeout_graceful_shutdown=1,
         )
         config.load()
         config.ssl = tls
