@@ -118,7 +118,8 @@ class RunningController:
         """Wait until it has nothing more to do, and check what that has cost."""
         with suppress(TimeoutError):
             await until(lambda: self.calls == calls and len(self.controller.queue) == 0, seconds=5)
-        assert (self.calls, len(self.controller.queue)) == (calls, 0)
+        assert self.calls == calls
+        assert len(self.controller.queue) == 0
 
     async def dies(self) -> None:
         async with asyncio.timeout(10):
@@ -164,7 +165,7 @@ class World:
 
     # what the api does
 
-    async def new_cluster(self, name: str = "", **spec: Any) -> str:
+    async def new_cluster(self, name: str = "", instance: str = "test", **spec: Any) -> str:
         name = name or uuid4().hex
         manifest = {
             "apiVersion": DASKCLUSTERS.api_version,
@@ -172,7 +173,7 @@ class World:
             "metadata": {
                 "name": name,
                 "namespace": self.namespace,
-                "labels": {INSTANCE_LABEL: "test", CLUSTER_LABEL: name},
+                "labels": {INSTANCE_LABEL: instance, CLUSTER_LABEL: name},
             },
             "spec": {"username": "alice", **spec},
         }

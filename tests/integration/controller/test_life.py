@@ -128,9 +128,7 @@ async def test_a_hand_made_cluster_is_honoured_with_defaults_for_what_it_leaves_
 
 async def test_clusters_of_another_instance_are_left_alone(world: World) -> None:
     controller = await world.controller()
-    theirs = await world.new_cluster()
-    labels = {"metadata": {"labels": {"gateway.dask.org/instance": "another"}}}
-    await world.client.patch(DASKCLUSTERS, theirs, labels, namespace=world.namespace)
+    theirs = await world.new_cluster(instance="another")
     mine = await world.running_cluster()
     controller.calls.clear()
     await world.set_spec(theirs, active=False)

@@ -19,6 +19,7 @@ from gateway_common.kube_calls import Call, Caller, CallHook, Channel, resource_
 from gateway_common.kube_configuration import kr8s_configuration
 from gateway_common.kube_decode import WatchEvent, parse_events
 from gateway_common.kube_errors import error_from_transport
+from gateway_common.kube_transport import AiohttpTransport
 from gateway_common.resources import Resource
 from gateway_common.settings import KubeSettings
 from gateway_common.token_bucket import TokenBucket
@@ -249,6 +250,7 @@ class _Kr8sSession:
             api = Api(bypass_factory=True, **kr8s_configuration(settings))
             await api.auth
             await api._create_session()
+            await _replace_transport(api)
             _remove_temporary_files(api.auth)
         except Exception as error:  # files, YAML, programs that print credentials: kr8s lets all of it through
             raise KubeUnavailable(f"no usable Kubernetes configuration: {error!r}") from error
@@ -288,6 +290,14 @@ class _Kr8sSession:
             raise error_from_transport(error.__cause__) from error
         except httpx.HTTPError as error:
             raise error_from_transport(error) from error
+
+
+async def _replace_transport(api: Api) -> None:
+    """Ours for all but what goes through a proxy: httpx has a transport for each, chosen as the environment says."""
+    session = api._session
+    context = httpx.create_ssl_context(await api.auth.ssl_context())
+    await session._transport.aclose()
+    session._transport = AiohttpTransport(context)
 
 
 def _remove_temporary_files(auth: Any) -> None:
