@@ -11,6 +11,7 @@ import sys
 import tempfile
 import tomllib
 from pathlib import Path
+from typing import Any
 
 _IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -37,7 +38,8 @@ def _works_alone(uv: str, member: Path, sources: dict[str, Path]) -> bool:
     with tempfile.TemporaryDirectory() as directory:
         environment = Path(directory)
         _run(uv, "venv", "-q", "-p", sys.executable, directory)
-        wanted = [str(path) for path in _with_siblings(member, sources)]
+        siblings = _with_siblings(member, sources) - {member}
+        wanted = [f"{member}{_extras(member)}", *map(str, siblings)]
         constraints = ["--constraint", "requirements/dev.txt"]
         _run(uv, "pip", "install", "-q", "-p", directory, *constraints, *wanted)
         packages = [path.name for path in (member / "src").iterdir()]
@@ -46,6 +48,12 @@ def _works_alone(uv: str, member: Path, sources: dict[str, Path]) -> bool:
         )
     print(f"{member}: {'ok' if outcome.returncode == 0 else outcome.stderr.strip().splitlines()[-1]}")
     return outcome.returncode == 0
+
+
+def _extras(member: Path) -> str:
+    """What modules that are imported on demand need. Kerberos is left out: it takes a C library of the system's."""
+    extras = sorted(set(_project(member).get("optional-dependencies", {})) - {"kerberos"})
+    return f"[{','.join(extras)}]" if extras else ""
 
 
 def _with_siblings(member: Path, sources: dict[str, Path]) -> set[Path]:
@@ -57,8 +65,8 @@ def _with_siblings(member: Path, sources: dict[str, Path]) -> set[Path]:
     return found
 
 
-def _project(member: Path) -> dict[str, list[str]]:
-    project: dict[str, list[str]] = tomllib.loads((member / "pyproject.toml").read_text())["project"]
+def _project(member: Path) -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((member / "pyproject.toml").read_text())["project"]
     return project
 
 

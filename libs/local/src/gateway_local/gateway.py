@@ -152,7 +152,9 @@ class LocalGateway:
         settings = {
             "INSTANCE": self.instance,
             "LOG__LEVEL": self.settings.log_level,
-            "KUBE__KUBECONFIG": str(self.kubeconfig),
+            # by URL, since nothing is gained by TLS within one machine; the kubeconfig is for kubectl
+            "KUBE__URL": self.kubernetes.url,
+            "KUBE__TOKEN": self._token,
             "KUBE__NAMESPACES": json.dumps([self.settings.namespace]),
             "AUTH__HOST": "127.0.0.1",
             "AUTH__PORT": str(self._ports["auth"]),
