@@ -247,7 +247,7 @@ async def test_a_server_that_was_away_is_listed_again_and_what_it_lost_is_gone(
         await until(lambda: bool(script.watched_from))
         port = int(followed.server.url.rpartition(":")[2])
         await followed.server.stop()
-        await until(lambda: "connection attempts failed" in caplog.text)
+        await until(lambda: "Connect call failed" in caplog.text)
         async with scripted_server(reborn, port):
             await until(lambda: reborn.watched_from == ["2"])
 
