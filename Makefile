@@ -36,17 +36,7 @@ test: setup setup-system $(RELEASED)/.ready  ## The whole test suite, then the u
 	$(MAKE) --no-print-directory test-versions
 
 test-versions: setup
-	@for version in $(OTHER_PYTHONS); do \
-		if $(UV) python find --no-project $$version >/dev/null 2>&1; then \
-			echo "== Python $$version" && \
-			{ [ -e .venv-$$version/.ready ] || { \
-				$(UV) venv -q --clear -p $$version .venv-$$version && \
-				$(UV) pip sync -q -p .venv-$$version requirements/dev.txt && \
-				$(UV) pip install -q -p .venv-$$version --no-deps $(addprefix -e ,$(MEMBERS)) && \
-				touch .venv-$$version/.ready; }; } && \
-			.venv-$$version/bin/python -m pytest -q tests/unit || exit 1; \
-		else echo "== Python $$version is not on this machine"; fi; \
-	done
+	tests/other_pythons.sh $(UV) $(OTHER_PYTHONS) -- $(MEMBERS)
 
 test-isolated: setup  ## Install each member alone and import all of it: does it declare what it needs?
 	$(BIN)/python tests/isolated.py --uv $(UV) $(MEMBERS)
