@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway_common.config import ClusterConfig, parse_cluster_config, stored_cluster_config
@@ -37,6 +37,7 @@ def test_memory_that_is_none_is_refused_by_name(text: object) -> None:
         parse_cluster_config({"worker_memory": text})
 
 
+@example(float("-inf"))
 @given(st.one_of(st.text(), st.integers(), st.floats(), st.booleans(), st.none(), st.lists(st.integers())))
 def test_no_value_of_a_field_crashes_the_parser(value: object) -> None:
     for field in ClusterConfig.model_fields:

@@ -126,7 +126,7 @@ class ClusterConfig(BaseModel):
         if not filled.get("worker_threads"):
             cores = filled.get("worker_cores", cls.model_fields["worker_cores"].default)
             # what is no number is the field's own error to report
-            filled["worker_threads"] = max(int(cores), 1) if isinstance(cores, int | float) and cores < 2**20 else 1
+            filled["worker_threads"] = max(int(cores), 1) if isinstance(cores, int | float) and abs(cores) < 2**20 else 1
         return filled
 
     @model_validator(mode="after")
