@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -59,9 +60,10 @@ class ScriptedServer:
     _listener: asyncio.Server | None = None
     _connections: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def start(self, port: int) -> None:
-        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", port)
-        self.url = f"http://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}"
+    async def start(self, port: int, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+        self._listener = await asyncio.start_server(self._serve, host, port, ssl=tls)
+        netloc = f"[{host}]" if ":" in host else host
+        self.url = f"http{'s' if tls else ''}://{netloc}:{self._listener.sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
         """Stop listening and cut every connection."""
@@ -85,9 +87,11 @@ class ScriptedServer:
 
 
 @asynccontextmanager
-async def scripted_server(handler: Handler, port: int = 0) -> AsyncIterator[ScriptedServer]:
+async def scripted_server(
+    handler: Handler, port: int = 0, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[ScriptedServer]:
     server = ScriptedServer(handler)
-    await server.start(port)
+    await server.start(port, host, tls)
     try:
         yield server
     finally:

@@ -6,6 +6,7 @@ Why and with what result: docs/decisions/2026-11-23-how-kubernetes-is-called.md.
 """
 
 import asyncio
+import io
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
@@ -22,6 +23,8 @@ KEEPALIVE_EXPIRY = 5.0
 MAX_HEADER = 2**16
 #: Seconds that closing waits for connections whose other end is gone and confirms nothing.
 CLOSE_TIMEOUT = 1.0
+#: Bytes of a body that aiohttp writes as one piece; it warns of more.
+MAX_PIECE = 2**20
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
@@ -62,7 +65,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                     request.method,
                     URL(str(request.url), encoded=True),
                     headers=request.headers.multi_items(),
-                    data=content or None,
+                    data=io.BytesIO(content) if len(content) > MAX_PIECE else content or None,
                     allow_redirects=False,
                     timeout=aiohttp.ClientTimeout(
                         connect=_sum(limits, "pool", "connect"),
