@@ -125,8 +125,9 @@ class ClusterConfig(BaseModel):
                 filled[f"{request}_limit"] = filled.get(request, cls.model_fields[request].default)
         if not filled.get("worker_threads"):
             cores = filled.get("worker_cores", cls.model_fields["worker_cores"].default)
-            # what is no number is the field's own error to report
-            filled["worker_threads"] = max(int(cores), 1) if isinstance(cores, int | float) and abs(cores) < 2**20 else 1
+            # what is no number, or too many, is the field's own error to report
+            countable = isinstance(cores, int | float) and abs(cores) < 2**20
+            filled["worker_threads"] = max(int(cores), 1) if countable else 1
         return filled
 
     @model_validator(mode="after")
