@@ -1,7 +1,8 @@
 """The Kubernetes API: verbs on plain dicts. The only module that imports kr8s.
 
-kr8s finds the configuration, authenticates and sends; answers go from bytes through orjson to the caller and never
-become kr8s objects, whose wrapping costs ten times the rest. No cache and no rules of the gateway here.
+kr8s finds the configuration and authenticates; what it sends goes through `kube_transport`. Answers go from bytes
+through orjson to the caller and never become kr8s objects, whose wrapping costs ten times the rest. No cache and no
+rules of the gateway here.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
