@@ -131,6 +131,17 @@ async def test_auths_answer_says_who_it_is() -> None:
     assert answer.principal == Principal("alice", ("a",), False)
 
 
+@pytest.mark.parametrize(("given", "passed_on"), [("abc-123", True), ("forged\nline", False), ("é", False)])
+async def test_auth_hears_the_callers_request_id_unless_it_could_forge_a_log_line(given: str, passed_on: bool) -> None:
+    client = AuthClient(AUTH, timeout=1)
+    with respx.mock(base_url=AUTH) as auth:
+        route = auth.post("/authenticate").respond(200, json=GOOD)
+        await client.authenticate("GET", "/", {"x-request-id": given}, "127.0.0.1")
+    await client.close()
+
+    assert (route.calls.last.request.headers["X-Request-ID"] == given) is passed_on
+
+
 async def test_all_challenges_of_auth_are_passed_on() -> None:
     headers = [("WWW-Authenticate", "Negotiate"), ("WWW-Authenticate", "Basic")]
 

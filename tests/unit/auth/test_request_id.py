@@ -20,4 +20,4 @@ async def test_half_an_answer_is_logged_and_cut_rather_than_followed_by_another(
     async with httpx.AsyncClient(transport=transport, base_url="http://auth") as client:
         with pytest.raises(RuntimeError, match="out of paper"):
             await client.get("/paper", headers={"X-Request-ID": "abc-123"})
-    assert "Request abc-123 failed: GET /paper" in caplog.text
+    assert "Request abc-123 failed: GET '/paper'" in caplog.text

@@ -10,6 +10,7 @@ import orjson
 
 from gateway_api.errors import AuthenticationRequired, InvalidRequest, TemporarilyUnavailable
 from gateway_common.principal import Principal
+from gateway_common.request_id import HEADER, choose_request_id
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ class AuthClient:
         Raises AuthenticationRequired, or InvalidRequest for a user who can't be served.
         """
         body = {"method": method, "path": path, "headers": dict(headers), "client": client}
-        answer = await self._call("POST", "/authenticate", body)
+        request_id = choose_request_id(headers.get(HEADER.lower()))
+        answer = await self._call("POST", "/authenticate", body, {HEADER: request_id})
         if answer.status_code == 401:
             raise AuthenticationRequired(tuple(answer.headers.get_list("WWW-Authenticate")))
         document = _document(answer)
@@ -71,9 +73,11 @@ class AuthClient:
             raise _malformed(answer)
         return tuple(map(str, values))
 
-    async def _call(self, method: str, path: str, body: Any = None) -> httpx.Response:
+    async def _call(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
         content = None if body is None else orjson.dumps(body)
-        headers = None if body is None else {"Content-Type": "application/json"}
+        headers = {**(headers or {}), **({} if body is None else {"Content-Type": "application/json"})}
         try:
             return await self._http.request(method, path, content=content, headers=headers)
         except httpx.HTTPError as error:
@@ -104,7 +108,10 @@ def _document(answer: httpx.Response) -> Mapping[str, Any]:
 
 def _require_ok(answer: httpx.Response) -> None:
     if answer.status_code != 200:
-        logger.warning("The auth service answered %s with %d", answer.url.path, answer.status_code)
+        request_id = answer.headers.get(HEADER, "unknown")
+        logger.warning(
+            "The auth service answered %s with %d, request %s", answer.url.path, answer.status_code, request_id
+        )
         raise _unavailable()
 
 

@@ -5,9 +5,9 @@ Released clients show the text of a 404, 409, 422 and 500 to their users, and of
 
 import logging
 import math
-from uuid import uuid4
 
 from fastapi import FastAPI, Request, Response
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
@@ -31,6 +31,7 @@ from gateway_common.errors import (
     KubeUnavailable,
     TooManyRequests,
 )
+from gateway_common.request_id import HEADER, choose_request_id
 
 logger = logging.getLogger(__name__)
 
@@ -96,11 +97,9 @@ async def _framework(_: Request, error: Exception) -> Response:
 
 def unexpected(scope: Scope, error: Exception) -> Response:
     """The answer to an error that nobody foresaw: a 500 whose request id finds the traceback in the log."""
-    request_id = uuid4().hex
+    request_id = choose_request_id(Headers(scope=scope).get(HEADER))
     logger.error("Request %s failed: %s %s", request_id, scope["method"], ascii(scope["path"]), exc_info=error)
-    return json_response(
-        {"error": "Internal server error", "request_id": request_id}, 500, {"X-Request-ID": request_id}
-    )
+    return json_response({"error": "Internal server error", "request_id": request_id}, 500, {HEADER: request_id})
 
 
 def _seconds(value: float) -> str:
