@@ -25,6 +25,8 @@ def create_app(settings: AuthSettings, *, clock: Clock = system_clock) -> FastAP
         title="Dask Gateway authentication",
         description="Says who a user is and signs the session token that proves it to the other services.",
         version=version("dask-gateway-auth"),
+        # their pages load scripts from elsewhere; people read the document itself, and only the api faces them
+        docs_url=None,
         redoc_url=None,
     )
     app.state.service = AuthService(_authenticator(settings.auth), signer, clock)
