@@ -7,9 +7,8 @@ import uvicorn
 
 from gateway_api.app import create_app
 from gateway_api.clusters.waiters import Waiters
-from gateway_api.options.source import InvalidOptionsSource
 from gateway_api.settings import ApiSettings
-from gateway_common.errors import InvalidConfig
+from gateway_common.errors import GatewayError
 from gateway_common.logs import configure_logging
 from gateway_common.settings import read_settings
 
@@ -33,7 +32,7 @@ def main() -> None:
         settings = read_settings(ApiSettings)
         configure_logging(settings.log)
         app = create_app(settings)
-    except (InvalidConfig, InvalidOptionsSource) as error:
+    except GatewayError as error:
         sys.exit(f"dask-gateway-api: {error}")
     config = uvicorn.Config(
         app,

@@ -6,8 +6,7 @@ import uvicorn
 
 from gateway_auth.app import create_app
 from gateway_auth.settings import AuthSettings
-from gateway_auth.signer import InvalidSigningKey
-from gateway_common.errors import InvalidConfig
+from gateway_common.errors import GatewayError
 from gateway_common.logs import configure_logging
 from gateway_common.settings import read_settings
 
@@ -18,7 +17,7 @@ def main() -> None:
         settings = read_settings(AuthSettings)
         configure_logging(settings.log)
         app = create_app(settings)
-    except (InvalidConfig, InvalidSigningKey) as error:
+    except GatewayError as error:
         sys.exit(f"dask-gateway-auth: {error}")
     uvicorn.run(
         app,

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from gateway_api.bodies import json_body
+from gateway_api.callers import ClusterToken, CurrentUser, UserOrCluster
 from gateway_api.clusters.schemas import (
     AdaptRequest,
     ClusterList,
@@ -19,7 +20,6 @@ from gateway_api.clusters.service import ClusterService, parse_statuses
 from gateway_api.direct_route import DirectRoute
 from gateway_api.openapi import body_of, errors
 from gateway_api.responses import json_bytes, json_response
-from gateway_api.sessions.callers import ClusterToken, CurrentUser, UserOrCluster
 
 router = APIRouter(prefix="/api/v1/clusters", tags=["clusters"], route_class=DirectRoute)
 

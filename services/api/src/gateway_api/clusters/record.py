@@ -139,7 +139,7 @@ def classify_status(phase: str | None, active: bool) -> ClusterStatus:
     return status
 
 
-def new_manifest(
+def build_dask_cluster(
     name: str, labels: Mapping[str, str], user: str, options: Mapping[str, Any], config: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The DaskCluster of a new cluster (parity K-002)."""

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway_api.clusters.record import FINISHED, Credentials, Record, new_manifest
+from gateway_api.clusters.record import FINISHED, Credentials, Record, build_dask_cluster
 from gateway_api.clusters.waiters import Waiters
 from gateway_api.single_flight import SingleFlight
 from gateway_common.clock import to_rfc3339
@@ -96,7 +96,7 @@ class ClusterRepository:
     ) -> Record:
         """Make a cluster; raises KubeError."""
         labels = {NAME_LABEL: APP_NAME, INSTANCE_LABEL: self._instance, CLUSTER_LABEL: name.name}
-        manifest = new_manifest(name.name, labels, user, options, config)
+        manifest = build_dask_cluster(name.name, labels, user, options, config)
         return self._absorb(await self._kube.create(DASKCLUSTERS, manifest, namespace=name.namespace))
 
     async def deactivate(self, record: Record) -> None:

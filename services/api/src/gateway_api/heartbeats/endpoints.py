@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from gateway_api.bodies import json_body
+from gateway_api.callers import TokenOfCluster
 from gateway_api.direct_route import DirectRoute
 from gateway_api.heartbeats.schemas import Heartbeat
 from gateway_api.heartbeats.service import HeartbeatService
 from gateway_api.openapi import body_of, errors
-from gateway_api.sessions.callers import TokenOfCluster
 
 router = APIRouter(prefix="/api/v1/clusters", tags=["schedulers"], route_class=DirectRoute)
 

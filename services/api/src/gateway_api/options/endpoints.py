@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from gateway_api.callers import CurrentUser
 from gateway_api.direct_route import DirectRoute
 from gateway_api.openapi import errors
 from gateway_api.options.schemas import OptionsModel
 from gateway_api.options.service import OptionsService
 from gateway_api.responses import json_bytes
-from gateway_api.sessions.callers import CurrentUser
 
 router = APIRouter(prefix="/api/v1/options", tags=["options"], route_class=DirectRoute)
 

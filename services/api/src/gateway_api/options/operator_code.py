@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine
 from threading import Thread
 from typing import Any, TypeVar
 
+from gateway_common.errors import GatewayError
+
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
@@ -14,7 +16,7 @@ logger = logging.getLogger(__name__)
 CONCURRENT_CALLS = 8
 
 
-class OperatorCodeTimeout(Exception):
+class OperatorCodeTimeout(GatewayError):
     """The operator's code did not return in time."""
 
 

@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 from dask_gateway_server.options import Options, OptionsSource
+from gateway_common.errors import GatewayError
 
 
-class InvalidOptionsSource(ValueError):
+class InvalidOptionsSource(GatewayError, ValueError):
     """The setting names something that gives no options."""
 
 
@@ -25,9 +26,7 @@ def load_options(location: str, folder: Path | None = None) -> OptionsSource:
         raise InvalidOptionsSource(f"api.options must be 'module:attribute', got {location!r}")
     try:
         source = getattr(importlib.import_module(module_name), attribute)
-    except ModuleNotFoundError as error:
-        raise InvalidOptionsSource(f"api.options names {location!r}: {error}") from error
-    except AttributeError as error:
+    except (ModuleNotFoundError, AttributeError) as error:
         raise InvalidOptionsSource(f"api.options names {location!r}: {error}") from error
     if not (isinstance(source, Options) or callable(source)):
         raise InvalidOptionsSource(f"{location} must be Options or a function of the user, got {type(source).__name__}")
