@@ -19,19 +19,15 @@ import httpx
 
 from gateway_common.config import ClusterConfig
 from gateway_common.crd import crd
-from gateway_common.resources import ENDPOINTSLICES, INGRESSROUTES, MIDDLEWARES, NAMESPACES, SERVICES, Resource
+from gateway_common.resources import NAMESPACES
 from gateway_local.apiserver.server import ApiServer
 from gateway_local.endpoints import EndpointsController
 from gateway_local.errors import LocalGatewayError
 from gateway_local.kubelet import Kubelet, SimulatedKubelet
-from gateway_local.manifests import DASHBOARD_MIDDLEWARE, installation
+from gateway_local.manifests import DASHBOARD_MIDDLEWARE, build_installation
 from gateway_local.processes import SupervisedProcess, free_port
 from gateway_local.scheduling import Scheduler
 from gateway_local.traefik import ENTRYPOINT, find_traefik, traefik_command
-
-_RESOURCES: dict[str, Resource] = {
-    resource.kind: resource for resource in (MIDDLEWARES, SERVICES, ENDPOINTSLICES, INGRESSROUTES)
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,8 +123,8 @@ class LocalGateway:
     async def _start_services(self, traefik: Path) -> None:
         for name in ("auth", "api", "controller", "ping"):
             self._ports[name] = free_port()
-        for manifest in installation(self.instance, self.settings.namespace, self._ports["api"]):
-            self.kubernetes.objects.create(_RESOURCES[manifest["kind"]], manifest)
+        for resource, manifest in build_installation(self.instance, self.settings.namespace, self._ports["api"]):
+            self.kubernetes.objects.create(resource, manifest)
 
         command = traefik_command(
             traefik,

@@ -3,6 +3,8 @@
 from typing import Any
 
 from gateway_common.names import INSTANCE_LABEL
+from gateway_common.resources import ENDPOINTSLICES, INGRESSROUTES, MIDDLEWARES, SERVICES, Resource
+from gateway_local.endpoints import SERVICE_NAME_LABEL
 from gateway_local.traefik import ENTRYPOINT
 
 Manifest = dict[str, Any]
@@ -11,13 +13,13 @@ Manifest = dict[str, Any]
 DASHBOARD_MIDDLEWARE = "clusters-prefix"
 
 
-def installation(instance: str, namespace: str, api_port: int) -> list[Manifest]:
-    """The manifests, in the order in which they are created."""
+def build_installation(instance: str, namespace: str, api_port: int) -> list[tuple[Resource, Manifest]]:
+    """The manifests with their resources, in the order in which they are created."""
     return [
-        _middleware(instance, namespace),
-        _api_service(instance, namespace),
-        _api_endpoints(instance, namespace, api_port),
-        _api_route(instance, namespace),
+        (MIDDLEWARES, _build_middleware(instance, namespace)),
+        (SERVICES, _build_api_service(instance, namespace)),
+        (ENDPOINTSLICES, _build_api_endpoints(instance, namespace, api_port)),
+        (INGRESSROUTES, _build_api_route(instance, namespace)),
     ]
 
 
@@ -25,40 +27,40 @@ def _metadata(name: str, instance: str, namespace: str, **labels: str) -> Manife
     return {"name": name, "namespace": namespace, "labels": {INSTANCE_LABEL: instance, **labels}}
 
 
-def _middleware(instance: str, namespace: str) -> Manifest:
+def _build_middleware(instance: str, namespace: str) -> Manifest:
     return {
-        "apiVersion": "traefik.io/v1alpha1",
-        "kind": "Middleware",
+        "apiVersion": MIDDLEWARES.api_version,
+        "kind": MIDDLEWARES.kind,
         "metadata": _metadata(DASHBOARD_MIDDLEWARE, instance, namespace),
         "spec": {"stripPrefixRegex": {"regex": ["/clusters/[a-zA-Z0-9.-]+"]}},
     }
 
 
-def _api_service(instance: str, namespace: str) -> Manifest:
+def _build_api_service(instance: str, namespace: str) -> Manifest:
     return {
-        "apiVersion": "v1",
-        "kind": "Service",
+        "apiVersion": SERVICES.api_version,
+        "kind": SERVICES.kind,
         "metadata": _metadata("api", instance, namespace),
         "spec": {"clusterIP": "None", "ports": [{"name": "api", "port": 8000, "protocol": "TCP"}]},
     }
 
 
-def _api_endpoints(instance: str, namespace: str, api_port: int) -> Manifest:
+def _build_api_endpoints(instance: str, namespace: str, api_port: int) -> Manifest:
     """Where the api really listens: it is a process of this machine, not a pod, so nobody else can know."""
     return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": _metadata("api", instance, namespace, **{"kubernetes.io/service-name": "api"}),
+        "apiVersion": ENDPOINTSLICES.api_version,
+        "kind": ENDPOINTSLICES.kind,
+        "metadata": _metadata("api", instance, namespace, **{SERVICE_NAME_LABEL: "api"}),
         "addressType": "IPv4",
         "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": True}}],
         "ports": [{"name": "api", "port": api_port, "protocol": "TCP"}],
     }
 
 
-def _api_route(instance: str, namespace: str) -> Manifest:
+def _build_api_route(instance: str, namespace: str) -> Manifest:
     return {
-        "apiVersion": "traefik.io/v1alpha1",
-        "kind": "IngressRoute",
+        "apiVersion": INGRESSROUTES.api_version,
+        "kind": INGRESSROUTES.kind,
         "metadata": _metadata("api", instance, namespace),
         "spec": {
             "entryPoints": [ENTRYPOINT],

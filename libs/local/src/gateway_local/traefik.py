@@ -4,6 +4,7 @@ import shutil
 import sysconfig
 from pathlib import Path
 
+from gateway_common.names import instance_selector
 from gateway_local.errors import LocalGatewayError
 
 #: The entry point for everything; Traefik tells plain HTTP from TLS by the first bytes.
@@ -36,7 +37,7 @@ def traefik_command(
         "--providers.kubernetescrd=true",
         f"--providers.kubernetescrd.endpoint={kubernetes_url}",
         f"--providers.kubernetescrd.token={token}",
-        f"--providers.kubernetescrd.labelselector=gateway.dask.org/instance={instance}",
+        f"--providers.kubernetescrd.labelselector={instance_selector(instance)}",
         "--providers.kubernetescrd.allowcrossnamespace=true",
         # A new route has to be live before the scheduler behind it is (about 2 s of Python imports). The default
         # of 2 s makes clients fail for just as long; every rebuild of 1,000 routes costs about 0.3 s of CPU.

@@ -1,6 +1,6 @@
 """An embedded Kubernetes API server: the part of the API that the gateway, its tools and Traefik use.
 
-In memory, in one process, on one event loop, over plain HTTP. It behaves as Kubernetes' own API machinery does
+In memory, in one process, on one event loop, over HTTP and TLS. It behaves as Kubernetes' own API machinery does
 (resourceVersions, watches, patches, server-side apply, schemas, finalizers, garbage collection), and one contract
 suite, `tests/contract/kube/`, holds it to that: it runs on this server and on the real one.
 

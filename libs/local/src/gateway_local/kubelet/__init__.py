@@ -3,7 +3,7 @@
 `Kubelet` runs each container as a process of this machine, on a loopback address of the pod's own; `SimulatedKubelet`
 runs nothing. Neither decides where pods go (`gateway_local.scheduling`) nor which pods a service has
 (`gateway_local.endpoints`), and neither changes a pod's spec: what containers need of a network and a file system of
-their own is made around the commands, not in them.
+their own is made around their processes. Only mount paths are translated in commands, since nothing can be mounted.
 
     addresses  images  restarts  states  status     facts and rules, no I/O
     environment  volumes  sandbox  launch           what a container gets to see

@@ -15,12 +15,11 @@ from typing import Any
 
 from gateway_common.resources import ENDPOINTSLICES, SERVICES
 from gateway_local.apiserver.objects import Objects
+from gateway_local.endpoints import SERVICE_NAME_LABEL
 from gateway_local.following import Loops
 
 Manifest = dict[str, Any]
 Key = tuple[str, str]
-
-SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
 
 class ClusterDNS:

@@ -12,18 +12,13 @@ from gateway_local.apiserver.objects import Objects
 from gateway_local.following import log_failure
 from gateway_local.kubelet.dns import ClusterDNS
 from gateway_local.kubelet.images import Images
-from gateway_local.kubelet.node import NodeAgent
+from gateway_local.kubelet.node import GENEROUS, NodeAgent
 from gateway_local.kubelet.pod import PodWorker
 from gateway_local.kubelet.podlogs import PodLogs
 from gateway_local.kubelet.runtime import Runtime
 from gateway_local.kubelet.sandbox import Host, Sandbox
 
 Manifest = dict[str, Any]
-
-#: Requests are promises about a cluster's nodes. One machine holds whatever its user starts on it, so the node claims
-#: far more than any machine has, and only whoever sets a capacity gets Unschedulable pods.
-GENEROUS = {"cpu": "1000", "memory": "10Ti", "pods": "10000"}
-
 
 _SCRATCH = "pods-"
 

@@ -19,6 +19,10 @@ from gateway_local.kubelet.status import PodFacts, build_status
 
 Manifest = dict[str, Any]
 
+#: Requests are promises about a cluster's nodes. One machine holds whatever its user starts on it, so the node claims
+#: far more than any machine has, and only whoever sets a capacity gets Unschedulable pods.
+GENEROUS = {"cpu": "1000", "memory": "10Ti", "pods": "10000"}
+
 
 class NodeAgent(ABC):
     """Base of the kubelets.

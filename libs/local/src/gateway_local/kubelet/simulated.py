@@ -8,8 +8,7 @@ from typing import Any
 from gateway_common.clock import Clock, system_clock
 from gateway_common.resources import PODS
 from gateway_local.apiserver.objects import Objects
-from gateway_local.kubelet.kubelet import GENEROUS
-from gateway_local.kubelet.node import NodeAgent
+from gateway_local.kubelet.node import GENEROUS, NodeAgent
 from gateway_local.kubelet.states import ContainerRecord, Running, Terminated
 from gateway_local.kubelet.status import PodFacts
 
