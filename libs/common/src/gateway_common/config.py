@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from gateway_common.errors import InvalidConfig
+from gateway_common.resources import Manifest
 
 _MEMORY = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([KMGT]?)(?:i?B)?\s*", re.IGNORECASE)
 _BINARY = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -40,7 +41,6 @@ def _words(value: Any) -> Any:
 Memory = Annotated[int, BeforeValidator(parse_memory), Field(gt=0)]
 Cores = Annotated[float, Field(gt=0, le=2**20)]
 Command = Annotated[list[str], BeforeValidator(_words), Field(min_length=1)]
-Manifest = dict[str, Any]
 
 
 class ClusterConfig(BaseModel):

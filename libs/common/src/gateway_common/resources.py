@@ -1,6 +1,10 @@
 """The Kubernetes resources that the gateway touches, and their addresses. No I/O."""
 
 from dataclasses import dataclass
+from typing import Any
+
+#: A Kubernetes object, or a part of one, as JSON.
+Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

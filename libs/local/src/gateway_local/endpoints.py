@@ -5,14 +5,12 @@ One slice a service with a selector. Services without one, and slices that other
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
 
-from gateway_common.resources import ENDPOINTSLICES, PODS, SERVICES
+from gateway_common.resources import ENDPOINTSLICES, PODS, SERVICES, Manifest
 from gateway_local.apiserver.errors import StatusError
 from gateway_local.apiserver.objects import Objects
 from gateway_local.following import Loops
 
-Manifest = dict[str, Any]
 Key = tuple[str, str]
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"

@@ -3,13 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
 
-from gateway_common.resources import Resource
+from gateway_common.resources import Manifest, Resource
 from gateway_local.apiserver.errors import StatusError
 from gateway_local.apiserver.objects import Objects
 
-Manifest = dict[str, Any]
 #: Called with "ADDED", "MODIFIED" or "DELETED", and the object.
 Changed = Callable[[str, Manifest], None]
 

@@ -1,13 +1,9 @@
 """What an operator's installation would put into the cluster: the way to the api, and the routes' middleware."""
 
-from typing import Any
-
 from gateway_common.names import INSTANCE_LABEL
-from gateway_common.resources import ENDPOINTSLICES, INGRESSROUTES, MIDDLEWARES, SERVICES, Resource
+from gateway_common.resources import ENDPOINTSLICES, INGRESSROUTES, MIDDLEWARES, SERVICES, Manifest, Resource
 from gateway_local.endpoints import SERVICE_NAME_LABEL
 from gateway_local.traefik import ENTRYPOINT
-
-Manifest = dict[str, Any]
 
 #: Strips `/clusters/<name>` before a request reaches a scheduler's web pages.
 DASHBOARD_MIDDLEWARE = "clusters-prefix"

@@ -7,16 +7,14 @@ allocatable. Affinity, taints, priorities and preemption are not considered.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any
 
 from gateway_common.clock import Clock, system_clock, to_rfc3339
-from gateway_common.resources import NODES, PODS
+from gateway_common.resources import NODES, PODS, Manifest
 from gateway_local.apiserver.errors import StatusError
 from gateway_local.apiserver.objects import Objects
 from gateway_local.following import Loops
 from gateway_local.quantities import parse_quantity
 
-Manifest = dict[str, Any]
 Amounts = Mapping[str, Decimal]
 Key = tuple[str, str]
 

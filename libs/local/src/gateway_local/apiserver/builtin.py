@@ -7,15 +7,13 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from gateway_common import resources
-from gateway_common.resources import Resource
+from gateway_common.resources import Manifest, Resource
 from gateway_local.apiserver import columns
 from gateway_local.apiserver.errors import FieldProblem
 from gateway_local.apiserver.kinds import METADATA_FIELDS, Kind
 from gateway_local.apiserver.pods import check_pod, set_pod_defaults
 from gateway_local.apiserver.schema import kubernetes_type
 from gateway_local.apiserver.validation import check_label_name
-
-Manifest = dict[str, Any]
 
 _SERVICE_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _FIRST_SERVICE_ADDRESS = IPv4Address("10.96.0.1")

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway_local.apiserver.kinds import Column, Manifest
+from gateway_common.resources import Manifest
+from gateway_local.apiserver.kinds import Column
 
 NAME = Column("Name", "string", lambda manifest: manifest["metadata"]["name"])
 

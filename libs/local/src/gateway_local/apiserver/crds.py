@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gateway_common.resources import CRDS, Resource
+from gateway_common.resources import CRDS, Manifest, Resource
 from gateway_local.apiserver.catalog import Catalog
 from gateway_local.apiserver.errors import FieldProblem
 from gateway_local.apiserver.fieldsets import duplicates
-from gateway_local.apiserver.kinds import METADATA_FIELDS, Column, Kind, Manifest
+from gateway_local.apiserver.kinds import METADATA_FIELDS, Column, Kind
 from gateway_local.apiserver.schema import compile_schema, custom_resource, kubernetes_types
 from gateway_local.apiserver.storage import Change, Storage, Table
 from gateway_local.apiserver.validation import SchemaCheck

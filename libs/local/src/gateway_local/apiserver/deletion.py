@@ -5,13 +5,11 @@ k8s.io/apiserver/pkg/registry/rest/delete.go and registry/generic/registry/store
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
+from gateway_common.resources import Manifest
 from gateway_local.apiserver.errors import StatusError, bad_request, conflict
 from gateway_local.apiserver.kinds import Kind
 from gateway_local.apiserver.storage import Stored
-
-Manifest = dict[str, Any]
 
 FOREGROUND_FINALIZER = "foregroundDeletion"
 ORPHAN_FINALIZER = "orphan"

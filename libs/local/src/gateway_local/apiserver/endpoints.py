@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gateway_common.resources import Manifest
 from gateway_local.apiserver.deletion import DeleteOptions, parse_delete_options
 from gateway_local.apiserver.errors import (
     StatusError,
@@ -13,7 +14,7 @@ from gateway_local.apiserver.errors import (
 )
 from gateway_local.apiserver.kinds import Kind
 from gateway_local.apiserver.mergepatch import apply_json_patch, merge
-from gateway_local.apiserver.messages import Answer, Manifest, Request, Response, Stream, json_response
+from gateway_local.apiserver.messages import Answer, Request, Response, Stream, json_response
 from gateway_local.apiserver.operations import Operations, WriteOptions
 from gateway_local.apiserver.podlogs import LogSource, pod_log
 from gateway_local.apiserver.queries import list_page, parse_selection

@@ -7,14 +7,13 @@ https://kubernetes.io/docs/concepts/architecture/garbage-collection/
 
 import asyncio
 import logging
-from typing import Any
 
+from gateway_common.resources import Manifest
 from gateway_local.apiserver.catalog import Catalog
 from gateway_local.apiserver.deletion import FOREGROUND_FINALIZER, ORPHAN_FINALIZER, DeleteOptions
 from gateway_local.apiserver.operations import Operations, WriteOptions
 from gateway_local.apiserver.storage import Change, Storage, Stored, Table, TableKey
 
-Manifest = dict[str, Any]
 Place = tuple[TableKey, str, str]
 """(table, namespace, name)."""
 

@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway_common.resources import Resource
+from gateway_common.resources import Manifest, Resource
 from gateway_local.apiserver.errors import FieldProblem
 from gateway_local.apiserver.schema import Raw, Schema
 from gateway_local.apiserver.validation import NameRule, check_subdomain_name
-
-Manifest = dict[str, Any]
 
 METADATA_FIELDS: Mapping[str, tuple[str, ...]] = {
     "metadata.name": ("metadata", "name"),

@@ -4,14 +4,12 @@ The rules of sigs.k8s.io/structured-merge-diff/merge/update.go. `now` is an argu
 """
 
 from dataclasses import dataclass
-from typing import Any
 
+from gateway_common.resources import Manifest
 from gateway_local.apiserver import fieldsets
 from gateway_local.apiserver.errors import StatusError
 from gateway_local.apiserver.fieldsets import FieldSet
 from gateway_local.apiserver.schema import Schema
-
-Manifest = dict[str, Any]
 
 _OWNED_BY_NOBODY = frozenset({"apiVersion", "kind", "metadata", "status"})
 _META_FIELDS = ("labels", "annotations", "finalizers", "ownerReferences", "generateName")

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 import yaml
 
+from gateway_common.resources import Manifest
 from gateway_local.apiserver.errors import StatusError, bad_request, unsupported_media_type
 
-Manifest = dict[str, Any]
 Query = Mapping[str, str]
 
 JSON = "application/json"

@@ -7,9 +7,8 @@ The dicts that come back are the stored objects themselves: read them, never cha
 """
 
 from collections.abc import AsyncIterator
-from typing import Any
 
-from gateway_common.resources import Resource
+from gateway_common.resources import Manifest, Resource
 from gateway_local.apiserver.catalog import Catalog
 from gateway_local.apiserver.errors import StatusError
 from gateway_local.apiserver.kinds import Kind
@@ -17,8 +16,6 @@ from gateway_local.apiserver.operations import DeleteOptions, Operations, WriteO
 from gateway_local.apiserver.selectors import parse_label_selector
 from gateway_local.apiserver.storage import Storage
 from gateway_local.apiserver.watching import Overflow
-
-Manifest = dict[str, Any]
 
 
 class Objects:

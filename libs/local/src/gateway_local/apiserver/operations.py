@@ -6,8 +6,8 @@ changed; an object that is stored never changes.
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
+from gateway_common.resources import Manifest
 from gateway_local.apiserver import managedfields
 from gateway_local.apiserver.deletion import DeleteOptions, check_preconditions, is_finished, mark_deleted
 from gateway_local.apiserver.errors import (
@@ -41,7 +41,6 @@ from gateway_local.apiserver.writes import (
 
 __all__ = ["DeleteOptions", "Operations", "WriteOptions"]
 
-Manifest = dict[str, Any]
 Transform = Callable[[Manifest], Manifest]
 
 

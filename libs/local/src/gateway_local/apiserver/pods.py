@@ -4,12 +4,10 @@ Those of Kubernetes' rules (pkg/apis/core) that decide whether a pod of the gate
 """
 
 from collections.abc import Iterator
-from typing import Any
 
+from gateway_common.resources import Manifest
 from gateway_local.apiserver.errors import FieldProblem
 from gateway_local.apiserver.validation import DNS_LABEL, LABEL_RULE
-
-Manifest = dict[str, Any]
 
 _RESTART_POLICIES = ("Always", "OnFailure", "Never")
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")

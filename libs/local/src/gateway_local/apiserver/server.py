@@ -5,11 +5,10 @@ import base64
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from gateway_common.resources import CRDS, NAMESPACES
+from gateway_common.resources import CRDS, NAMESPACES, Manifest
 from gateway_local.apiserver.builtin import builtin_kinds
 from gateway_local.apiserver.catalog import Catalog
 from gateway_local.apiserver.crds import definitions_kind, follow_definitions
@@ -24,8 +23,6 @@ from gateway_local.apiserver.serving import Listener, self_signed
 from gateway_local.apiserver.storage import HISTORY, Storage
 from gateway_local.apiserver.terminating import Terminator
 from gateway_local.apiserver.traefik_crds import traefik_definitions
-
-Manifest = dict[str, Any]
 
 _FIRST_NAMESPACES = ("default", "kube-system")
 

@@ -8,11 +8,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import orjson
 
-Manifest = dict[str, Any]
+from gateway_common.resources import Manifest
+
 TableKey = tuple[str, str]
 """(group, plural)."""
 ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]

@@ -3,9 +3,7 @@
 Their objects are kept as they come. What is in them is Traefik's to judge, and it does so when it reads them.
 """
 
-from typing import Any
-
-Manifest = dict[str, Any]
+from gateway_common.resources import Manifest
 
 GROUP = "traefik.io"
 VERSION = "v1alpha1"

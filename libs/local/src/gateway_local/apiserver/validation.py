@@ -12,9 +12,8 @@ from typing import Any
 import jsonschema
 import orjson
 
+from gateway_common.resources import Manifest
 from gateway_local.apiserver.errors import FieldProblem, go_value
-
-Manifest = dict[str, Any]
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 DNS_LABEL = re.compile(_LABEL)

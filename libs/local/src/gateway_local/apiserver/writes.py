@@ -7,17 +7,15 @@ import secrets
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 
+from gateway_common.resources import Manifest
 from gateway_local.apiserver.errors import FieldProblem, StatusError, bad_request, conflict, invalid
 from gateway_local.apiserver.kinds import Kind
 from gateway_local.apiserver.schema import decode, fill_defaults, kubernetes_type, prune
 from gateway_local.apiserver.storage import Stored
 from gateway_local.apiserver.validation import check_metadata
-
-Manifest = dict[str, Any]
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _CARRIED_OVER = (

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
+from gateway_common.resources import Manifest
 from gateway_local.kubelet.environment import ContainerConfigError
 from gateway_local.kubelet.images import ImageUnavailable
 from gateway_local.kubelet.launch import ContainerStartError, Launch
@@ -13,8 +13,6 @@ from gateway_local.kubelet.restarts import BackOff, restarts
 from gateway_local.kubelet.runtime import Process
 from gateway_local.kubelet.sandbox import Sandbox
 from gateway_local.kubelet.states import ContainerRecord, Running, Terminated, Waiting
-
-Manifest = dict[str, Any]
 
 _START_ERROR = 128
 #: kubelet's MaxContainerTerminationMessageLogLines and -Length.

@@ -11,14 +11,12 @@ import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from gateway_common.resources import ENDPOINTSLICES, SERVICES
+from gateway_common.resources import ENDPOINTSLICES, SERVICES, Manifest
 from gateway_local.apiserver.objects import Objects
 from gateway_local.endpoints import SERVICE_NAME_LABEL
 from gateway_local.following import Loops
 
-Manifest = dict[str, Any]
 Key = tuple[str, str]
 
 

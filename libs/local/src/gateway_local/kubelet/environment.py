@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
+from gateway_common.resources import Manifest
 from gateway_local.quantities import parse_quantity
 
-Manifest = dict[str, Any]
 #: ("Secret" | "ConfigMap", name) -> the object in the pod's namespace, or None.
 Lookup = Callable[[str, str], Manifest | None]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway_common.clock import Clock, system_clock
+from gateway_common.resources import Manifest
 from gateway_local.apiserver.objects import Objects
 from gateway_local.following import log_failure
 from gateway_local.kubelet.dns import ClusterDNS
@@ -17,8 +18,6 @@ from gateway_local.kubelet.pod import PodWorker
 from gateway_local.kubelet.podlogs import PodLogs
 from gateway_local.kubelet.runtime import Runtime
 from gateway_local.kubelet.sandbox import Host, Sandbox
-
-Manifest = dict[str, Any]
 
 _SCRATCH = "pods-"
 

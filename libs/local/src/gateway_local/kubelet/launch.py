@@ -5,14 +5,12 @@ import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from gateway_common.resources import Manifest
 from gateway_local.kubelet.environment import command_line, container_environment
 from gateway_local.kubelet.runtime import Process, StartFailed
 from gateway_local.kubelet.sandbox import Sandbox
 from gateway_local.kubelet.volumes import MountTable
-
-Manifest = dict[str, Any]
 
 
 class ContainerStartError(Exception):

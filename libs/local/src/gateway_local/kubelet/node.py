@@ -7,17 +7,14 @@ import asyncio
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
 
 from gateway_common.clock import Clock, to_rfc3339
-from gateway_common.resources import NODES, PODS
+from gateway_common.resources import NODES, PODS, Manifest
 from gateway_local.apiserver.errors import StatusError
 from gateway_local.apiserver.objects import Objects
 from gateway_local.following import Loops
 from gateway_local.kubelet.addresses import AddressRange
 from gateway_local.kubelet.status import PodFacts, build_status
-
-Manifest = dict[str, Any]
 
 #: Requests are promises about a cluster's nodes. One machine holds whatever its user starts on it, so the node claims
 #: far more than any machine has, and only whoever sets a capacity gets Unschedulable pods.

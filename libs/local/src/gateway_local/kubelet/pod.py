@@ -5,7 +5,6 @@ Init containers with a restartPolicy of their own (sidecars), ephemeral containe
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from gateway_local.following import log_failure
 from gateway_local.kubelet.container import Container
@@ -13,8 +12,6 @@ from gateway_local.kubelet.sandbox import Sandbox
 from gateway_local.kubelet.states import CONTAINER_CREATING, POD_INITIALIZING, Terminated, Waiting
 from gateway_local.kubelet.status import PodFacts
 from gateway_local.kubelet.volumes import VolumeUnavailable
-
-Manifest = dict[str, Any]
 
 
 class PodWorker:

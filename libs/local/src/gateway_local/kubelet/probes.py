@@ -4,9 +4,9 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-Manifest = dict[str, Any]
+from gateway_common.resources import Manifest
+
 #: Runs a command in the container until it is cancelled, and says what was wrong, or None.
 Execute = Callable[[Sequence[str]], Awaitable[str | None]]
 

@@ -6,17 +6,14 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from gateway_common.clock import Clock
-from gateway_common.resources import CONFIGMAPS, SECRETS
+from gateway_common.resources import CONFIGMAPS, SECRETS, Manifest
 from gateway_local.apiserver.objects import Objects
 from gateway_local.kubelet.environment import PodContext
 from gateway_local.kubelet.images import Images
 from gateway_local.kubelet.runtime import Runtime
 from gateway_local.kubelet.volumes import MountTable, write_volumes
-
-Manifest = dict[str, Any]
 
 POD_SHIM = Path(__file__).parent / "podshim"
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

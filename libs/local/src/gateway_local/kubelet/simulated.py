@@ -3,16 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
 
 from gateway_common.clock import Clock, system_clock
-from gateway_common.resources import PODS
+from gateway_common.resources import PODS, Manifest
 from gateway_local.apiserver.objects import Objects
 from gateway_local.kubelet.node import GENEROUS, NodeAgent
 from gateway_local.kubelet.states import ContainerRecord, Running, Terminated
 from gateway_local.kubelet.status import PodFacts
-
-Manifest = dict[str, Any]
 
 
 class SimulatedKubelet(NodeAgent):

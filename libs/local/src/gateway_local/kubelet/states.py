@@ -1,11 +1,9 @@
 """What a container is doing, as values. Each knows how Kubernetes writes it."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from gateway_common.clock import to_rfc3339
-
-Manifest = dict[str, Any]
+from gateway_common.resources import Manifest
 
 CONTAINER_CREATING = "ContainerCreating"
 POD_INITIALIZING = "PodInitializing"

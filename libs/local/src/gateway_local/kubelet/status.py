@@ -6,12 +6,10 @@ and people read the same words here as on a cluster.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from gateway_common.clock import to_rfc3339
+from gateway_common.resources import Manifest
 from gateway_local.kubelet.states import ContainerRecord, Running, Terminated, Waiting
-
-Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
+from gateway_common.resources import Manifest
 from gateway_local.kubelet.environment import (
     ContainerConfigError,
     Lookup,
@@ -20,8 +20,6 @@ from gateway_local.kubelet.environment import (
     object_data,
     resource_value,
 )
-
-Manifest = dict[str, Any]
 
 _PROJECTED = ("secret", "configMap", "downwardAPI")
 
