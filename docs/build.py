@@ -4,6 +4,7 @@ python docs/build.py           write them
 python docs/build.py --check   exit with 1 if one is stale
 """
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -90,13 +91,16 @@ def _type(annotation: Any) -> str:
     name = getattr(annotation, "__name__", "")
     if name in {"Union", "Optional", "UnionType", "Annotated"}:
         return _type(parts[0])
-    return name or _type(parts[0])
+    return {"tuple": "list", "dict": "object"}.get(name, name) or _type(parts[0])
 
 
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
-    return "" if field.default in (None, "") else f"`{field.default}`"
+    if field.default in (None, ""):
+        return ""
+    spelled = field.default if isinstance(field.default, str) else json.dumps(field.default)
+    return f"`{spelled}`"
 
 
 PAGES: dict[Path, Callable[[], str]] = {
