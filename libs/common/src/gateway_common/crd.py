@@ -8,6 +8,9 @@ from gateway_common.config import ClusterConfig
 from gateway_common.model import DaskClusterSpec, DaskClusterStatus
 from gateway_common.resources import DASKCLUSTERS
 
+#: What means the same in JSON Schema and in a structural schema.
+_UNCHANGED = ("type", "description", "enum", "minimum", "maximum", "minLength", "maxLength", "pattern", "minItems")
+
 
 def crd() -> dict[str, Any]:
     """The CustomResourceDefinition of DaskCluster, with a structural schema."""
@@ -78,18 +81,7 @@ def _structural(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str
         # Kubernetes holds null to the list of values as well.
         return {**nullable, "enum": [*nullable["enum"], None]} if "enum" in nullable else nullable
 
-    known = (
-        "type",
-        "description",
-        "enum",
-        "minimum",
-        "maximum",
-        "minLength",
-        "maxLength",
-        "pattern",
-        "minItems",
-    )
-    result = {key: schema[key] for key in known if key in schema}
+    result = {key: schema[key] for key in _UNCHANGED if key in schema}
     if "exclusiveMinimum" in schema:
         result |= {"minimum": schema["exclusiveMinimum"], "exclusiveMinimum": True}
     if "items" in schema:

@@ -36,75 +36,85 @@ def _kind(resource: Resource, *short_names: str, **rules: Any) -> Kind:
 
 def builtin_kinds() -> list[Kind]:
     """Kinds in the order of discovery. Services get addresses from a range of their own in each call's kinds."""
-    set_service_defaults = _ServiceDefaults()
     return [
         _kind(resources.CONFIGMAPS, "cm"),
-        _kind(
-            resources.EVENTS,
-            "ev",
-            columns=columns.EVENTS,
-            selectable=_paths(
-                "involvedObject.kind",
-                "involvedObject.namespace",
-                "involvedObject.name",
-                "involvedObject.uid",
-                "involvedObject.apiVersion",
-                "involvedObject.resourceVersion",
-                "involvedObject.fieldPath",
-                "reason",
-                "reportingComponent",
-                "type",
-            ),
-        ),
-        _kind(
-            resources.NAMESPACES,
-            "ns",
-            columns=columns.NAMESPACES,
-            has_status=True,
-            selectable=_paths("status.phase"),
-            name_rule=check_label_name,
-            set_defaults=_set_namespace_defaults,
-        ),
+        _events(),
+        _namespaces(),
         _kind(resources.NODES, "no", columns=columns.NODES, has_status=True, selectable=_paths("spec.unschedulable")),
-        _kind(
-            resources.PODS,
-            "po",
-            columns=columns.PODS,
-            categories=("all",),
-            has_status=True,
-            counts_generations=True,
-            selectable=_paths(
-                "spec.nodeName",
-                "spec.restartPolicy",
-                "spec.schedulerName",
-                "spec.serviceAccountName",
-                "status.phase",
-                "status.podIP",
-            ),
-            set_defaults=set_pod_defaults,
-            check=check_pod,
-        ),
-        _kind(
-            resources.SECRETS,
-            selectable=_paths("type"),
-            set_defaults=_set_secret_defaults,
-            check=_check_secret,
-        ),
+        _pods(),
+        _kind(resources.SECRETS, selectable=_paths("type"), set_defaults=_set_secret_defaults, check=_check_secret),
         _kind(resources.SERVICEACCOUNTS, "sa"),
-        _kind(
-            resources.SERVICES,
-            "svc",
-            columns=columns.SERVICES,
-            categories=("all",),
-            has_status=True,
-            selectable=_paths("spec.clusterIP", "spec.type"),
-            name_rule=check_label_name,
-            set_defaults=set_service_defaults,
-            check=_check_service,
-        ),
+        _services(),
         _kind(resources.LEASES),
         _kind(resources.ENDPOINTSLICES, check=_check_endpoint_slice),
     ]
+
+
+def _events() -> Kind:
+    return _kind(
+        resources.EVENTS,
+        "ev",
+        columns=columns.EVENTS,
+        selectable=_paths(
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "type",
+        ),
+    )
+
+
+def _namespaces() -> Kind:
+    return _kind(
+        resources.NAMESPACES,
+        "ns",
+        columns=columns.NAMESPACES,
+        has_status=True,
+        selectable=_paths("status.phase"),
+        name_rule=check_label_name,
+        set_defaults=_set_namespace_defaults,
+    )
+
+
+def _pods() -> Kind:
+    return _kind(
+        resources.PODS,
+        "po",
+        columns=columns.PODS,
+        categories=("all",),
+        has_status=True,
+        counts_generations=True,
+        selectable=_paths(
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "status.phase",
+            "status.podIP",
+        ),
+        set_defaults=set_pod_defaults,
+        check=check_pod,
+    )
+
+
+def _services() -> Kind:
+    return _kind(
+        resources.SERVICES,
+        "svc",
+        columns=columns.SERVICES,
+        categories=("all",),
+        has_status=True,
+        selectable=_paths("spec.clusterIP", "spec.type"),
+        name_rule=check_label_name,
+        set_defaults=_ServiceDefaults(),
+        check=_check_service,
+    )
 
 
 def _set_namespace_defaults(namespace: Manifest) -> None:

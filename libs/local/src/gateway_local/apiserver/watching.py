@@ -116,11 +116,9 @@ async def watch(
             except Overflow:
                 yield _error("too many changes since the last read")
                 return
-            lines = [
-                line
-                for change in changes
-                if change.version > (options.since or 0) and (line := _line(change, options.selection, encode, form))
-            ]
+            since = options.since or 0
+            news = (change for change in changes if change.version > since)
+            lines = [line for change in news if (line := _line(change, options.selection, encode, form))]
             if options.bookmarks and clock.time() >= next_bookmark:
                 lines.append(_bookmark(kind, storage.version))
                 next_bookmark = clock.time() + options.bookmark_interval
