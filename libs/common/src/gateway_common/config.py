@@ -1,6 +1,6 @@
 """ClusterConfig: the resolved configuration of one cluster, as it stands in `DaskCluster.spec.config`.
 
-The keys and their meaning are those of existing installations (parity A5): operators' code sets them, and
+The keys and their meaning are those of existing installations (A5): operators' code sets them, and
 objects that are in Kubernetes already hold them. Memory is in bytes, cores are CPUs, times are seconds.
 """
 

@@ -1,6 +1,6 @@
 """Names, labels and annotations. All names are deterministic, so that a repeated create finds what is there.
 
-Running installations, images and operators' tools rely on them (parity K-002, K-010 to
+Running installations, images and operators' tools rely on them (docs/compatibility.md, K-002 to
 K-018): none may change.
 """
 

@@ -1,4 +1,4 @@
-"""One line a request (parity R-100): status, method, path, duration."""
+"""One line a request (R-100): status, method, path, duration."""
 
 import logging
 

@@ -67,7 +67,7 @@ def create_app(
         version=version("dask-gateway-api"),
         docs_url=None,
         redoc_url=None,
-        # a path with a slash too many or too few is another path (parity R-007)
+        # a path with a slash too many or too few is another path
         redirect_slashes=False,
         servers=[{"url": prefix or "/"}],
         lifespan=partial(_lifespan, settings, options, clock, auth_transport, scheduler_client or SchedulerClient()),

@@ -1,4 +1,4 @@
-"""What an error means over HTTP: always `{"error": <text for people>}` (parity R-002).
+"""What an error means over HTTP: always `{"error": <text for people>}` (R-002).
 
 Released clients show the text of a 404, 409, 422 and 500 to their users, and of nothing else.
 """

@@ -20,7 +20,7 @@ class Server(uvicorn.Server):
     """
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop serving gracefully (parity R-101)."""
+        """Stop serving gracefully (R-101)."""
         waiters: Waiters = self.config.app.state.waiters  # type: ignore[union-attr]  # the app that main made
         waiters.close()
         await super().shutdown(sockets)

@@ -1,4 +1,4 @@
-"""Messages to the schedulers of clusters: the one place that calls them (parity R-072, S-003)."""
+"""Messages to the schedulers of clusters: the one place that calls them (R-072, S-003)."""
 
 import asyncio
 import logging

@@ -127,7 +127,7 @@ async def adapt_cluster(cluster: str, request: Request, user: CurrentUser, servi
 
 
 def _wants_wait(text: str | None) -> bool:
-    """Absent: no; empty: yes; a number: unless it is zero; other text: no (parity R-051)."""
+    """Absent: no; empty: yes; a number: unless it is zero; other text: no (R-051)."""
     if text is None:
         return False
     try:

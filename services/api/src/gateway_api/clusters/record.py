@@ -1,7 +1,7 @@
 """A cluster as the api knows it: what its rules need, and the bytes that a client gets.
 
 The JSON of a cluster is made here, when its object changes, and never when somebody asks for it. Released
-clients pass its keys to a constructor: one key too many breaks every one of them (parity 0.1). No I/O.
+clients pass its keys to a constructor: one key too many breaks every one of them (R-030). No I/O.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from gateway_common.resources import DASKCLUSTERS
 
 
 class ClusterStatus(StrEnum):
-    """A cluster's state in the words of the REST API (parity R-030)."""
+    """A cluster's state in the words of the REST API (R-030)."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -28,7 +28,7 @@ class ClusterStatus(StrEnum):
     FAILED = "FAILED"
 
 
-#: What `GET /api/v1/clusters/` lists by default (parity R-020).
+#: What `GET /api/v1/clusters/` lists by default (R-020).
 LIVE = frozenset({ClusterStatus.PENDING, ClusterStatus.RUNNING})
 #: Nothing more happens to these.
 FINISHED = frozenset({ClusterStatus.STOPPED, ClusterStatus.FAILED})
@@ -142,7 +142,7 @@ def classify_status(phase: str | None, active: bool) -> ClusterStatus:
 def build_dask_cluster(
     name: str, labels: Mapping[str, str], user: str, options: Mapping[str, Any], config: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The DaskCluster of a new cluster (parity K-002)."""
+    """The DaskCluster of a new cluster (K-002)."""
     return {
         "apiVersion": DASKCLUSTERS.api_version,
         "kind": DASKCLUSTERS.kind,

@@ -23,7 +23,7 @@ from gateway_common.errors import InvalidClusterName
 from gateway_common.names import ClusterName, parse_cluster_name, service_name
 from gateway_common.principal import Principal
 
-#: Seconds that a request may wait for a cluster (parity R-052). Proxies cut what takes much longer.
+#: Seconds that a request may wait for a cluster (R-052). Proxies cut what takes much longer.
 LONGEST_WAIT = 20.0
 
 
@@ -141,7 +141,7 @@ class ClusterService:
         return record
 
     async def _tell_scheduler(self, record: Record, message: Mapping[str, object]) -> None:
-        """Deliver a message; raises SchedulerUnreachable, and never touches the cluster for it (parity E-07)."""
+        """Deliver a message; raises SchedulerUnreachable, and never touches the cluster for it (E-07)."""
         credentials = await self._repository.credentials(record)
         host = record.scheduler_address or f"{service_name(record.name.name)}.{record.name.namespace}"
         if credentials is not None and await self._schedulers.send(host, credentials.token, message):
@@ -183,7 +183,7 @@ def cap_range(minimum: int | None, maximum: int | None, limit: int | None) -> tu
 
 
 def parse_statuses(text: str | None) -> frozenset[ClusterStatus]:
-    """The states in a comma-separated list of any case (parity R-021); raises InvalidRequest."""
+    """The states in a comma-separated list of any case (R-021); raises InvalidRequest."""
     if text is None:
         return LIVE
     statuses = set()

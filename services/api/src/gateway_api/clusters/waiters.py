@@ -6,7 +6,7 @@ from gateway_common.names import ClusterName
 
 
 class Waiters:
-    """Who waits for which cluster. There is never more in here than open requests (parity E-05)."""
+    """Who waits for which cluster. There is never more in here than open requests (E-05)."""
 
     def __init__(self) -> None:
         self._waiting: dict[ClusterName, set[asyncio.Future[None]]] = {}

@@ -56,7 +56,7 @@ class OptionsService:
         self._fixed_answer = _answer(source) if isinstance(source, Options) else None
 
     async def describe(self, principal: Principal) -> bytes:
-        """What the user is offered, as JSON (parity R-012); raises what the operator's function raises."""
+        """What the user is offered, as JSON (R-012); raises what the operator's function raises."""
         if self._fixed_answer is not None:
             return self._fixed_answer
         user = _user(principal)
