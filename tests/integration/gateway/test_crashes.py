@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-import httpx
 import pytest
 import pytest_asyncio
 
-from dask_gateway import BasicAuth, Gateway
+from dask_gateway import BasicAuth, Gateway, GatewayResponseError, GatewayServerError
 from gateway_common.names import CLUSTER_LABEL
 from gateway_common.resources import INGRESSROUTES, INGRESSROUTETCPS, PODS, SECRETS, SERVICES, Resource
 from gateway_local.gateway import LocalGateway, LocalSettings
@@ -85,7 +84,9 @@ async def patiently(call: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await call()
-        except (httpx.HTTPError, OSError) as error:
+        except (OSError, GatewayResponseError, GatewayServerError) as error:
+            away = not isinstance(error, GatewayResponseError) or error.status in (502, 503, 504)
+            assert away, repr(error)
             if asyncio.get_running_loop().time() > deadline:
                 raise AssertionError(f"still failing after {PATIENCE_SECONDS} s") from error
             await asyncio.sleep(0.1)
