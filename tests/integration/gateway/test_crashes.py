@@ -85,8 +85,8 @@ async def patiently(call: Callable[[], Awaitable[T]]) -> T:
         try:
             return await call()
         except (OSError, GatewayResponseError, GatewayServerError) as error:
-            away = not isinstance(error, GatewayResponseError) or error.status in (502, 503, 504)
-            assert away, repr(error)
+            if isinstance(error, GatewayResponseError) and error.status not in (404, 502, 503, 504):
+                raise
             if asyncio.get_running_loop().time() > deadline:
                 raise AssertionError(f"still failing after {PATIENCE_SECONDS} s") from error
             await asyncio.sleep(0.1)

@@ -135,7 +135,6 @@ async def test_an_own_scheme_sees_the_challenge_and_the_answer_to_its_headers(ga
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        (404, ValueError),
         (422, ValueError),
         (409, GatewayClusterError),
         (500, GatewayServerError),
@@ -151,6 +150,20 @@ async def test_a_refusal_is_an_error_with_the_gateways_reason(
     gateway_api.answers["GET", "/api/v1/clusters/ns.a"] = [(status, body)]
     async with client_of(gateway_api) as gateway:
         with pytest.raises(error, match=r"^the reason$"):
+            await gateway.get_cluster("ns.a")
+
+
+async def test_a_cluster_that_is_not_there_is_a_value_error(gateway_api: MiniGateway) -> None:
+    gateway_api.answers["GET", "/api/v1/clusters/ns.a"] = [(404, {"error": "Cluster ns.a not found"})]
+    async with client_of(gateway_api) as gateway:
+        with pytest.raises(ValueError, match=r"^Cluster ns\.a not found$"):
+            await gateway.get_cluster("ns.a")
+
+
+async def test_a_404_in_words_that_are_not_the_gateways_says_so(gateway_api: MiniGateway) -> None:
+    gateway_api.answers["GET", "/api/v1/clusters/ns.a"] = [(404, b"404 page not found")]
+    async with client_of(gateway_api) as gateway:
+        with pytest.raises(GatewayResponseError, match=r"There is no gateway at http://.*, or it is being restarted"):
             await gateway.get_cluster("ns.a")
 
 

@@ -293,4 +293,4 @@ def _cluster_class() -> "type[GatewayCluster]":
 
 def _is_outage(error: Exception) -> bool:
     """Whether the gateway itself, rather than the proxy before it, may have said nothing yet."""
-    return not isinstance(error, GatewayResponseError) or error.status in {502, 503, 504}
+    return not isinstance(error, GatewayResponseError) or error.status in {404, 502, 503, 504}

@@ -31,7 +31,7 @@ class Transport:
         """Send a request and return the JSON of its answer, None when that is empty.
 
         Raises ``ValueError`` (404, 422), GatewayClusterError (409), GatewayServerError (500), GatewayResponseError
-        (other refusals), ``ConnectionError`` and ``TimeoutError``.
+        (other refusals, and a 404 that is not the gateway's), ``ConnectionError`` and ``TimeoutError``.
         """
         if self._session is None:
             self._session = _open_session(self._proxy)
@@ -98,18 +98,22 @@ def _open_session(proxy: bool | str | None) -> httpx.AsyncClient:
 def _refusal(response: httpx.Response) -> Exception:
     message = _error_text(response)
     match response.status_code:
+        case 404 if message is None:
+            # The gateway says 404 in JSON. A proxy that has just started says it of every address.
+            return GatewayResponseError(404, f"There is no gateway at {response.url}, or it is being restarted")
         case 404 | 422:
-            return ValueError(message)
+            return ValueError(message or response.text)
         case 409:
-            return GatewayClusterError(message)
+            return GatewayClusterError(message or response.text)
         case 500:
-            return GatewayServerError(message)
+            return GatewayServerError(message or response.text)
         case status:
-            return GatewayResponseError(status, message)
+            return GatewayResponseError(status, message or response.text)
 
 
-def _error_text(response: httpx.Response) -> str:
+def _error_text(response: httpx.Response) -> str | None:
+    """The gateway's own words; None if they are not the gateway's, but a proxy's page or a plain text."""
     try:
         return str(response.json()["error"])
-    except (ValueError, KeyError, TypeError):  # not from the gateway's own code: a proxy's page, a plain text
-        return response.text
+    except (ValueError, KeyError, TypeError):
+        return None
