@@ -1,8 +1,7 @@
 """Each test of this folder runs against the embedded API server and against real API machinery."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 from pydantic import SecretStr
@@ -11,35 +10,7 @@ from gateway_common.kube import KubeClient
 from gateway_common.resources import CRDS, NAMESPACES, Resource
 from gateway_common.settings import KubeSettings
 from tests.contract.kube.widgets import WIDGETS, widget_definition
-from tests.kit.kube import (
-    KubeHttp,
-    KubeServer,
-    embedded_kubernetes,
-    kube_http,
-    real_kubernetes,
-    why_no_real_kubernetes,
-)
-
-
-@pytest.fixture(scope="session")
-def real_kube_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeServer]:
-    """Kubernetes' own API machinery, one for the whole run."""
-    if reason := why_no_real_kubernetes():
-        pytest.skip(reason)
-    with real_kubernetes(tmp_path_factory.mktemp("kubernetes")) as server:
-        yield server
-
-
-@pytest.fixture
-async def embedded_kube_server(tmp_path: Path) -> AsyncIterator[KubeServer]:
-    async with embedded_kubernetes(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture(params=["embedded", "real"])
-def kube_server(request: pytest.FixtureRequest) -> KubeServer:
-    server: KubeServer = request.getfixturevalue(f"{request.param}_kube_server")
-    return server
+from tests.kit.kube import KubeHttp, KubeServer, kube_http
 
 
 @pytest.fixture

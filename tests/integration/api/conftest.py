@@ -1,9 +1,8 @@
 """The api on each Kubernetes API server: the real machinery where it is at hand, and the embedded one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,24 +13,12 @@ from gateway_common.kube import KubeClient
 from gateway_common.resources import CRDS, DASKCLUSTERS, NAMESPACES
 from gateway_common.settings import KubeSettings
 from tests.kit.api import Api, running_api
-from tests.kit.kube import KubeServer, embedded_kubernetes, real_kubernetes, why_no_real_kubernetes
+from tests.kit.kube import KubeServer
 
 
-@pytest.fixture(scope="session")
-def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeServer]:
-    if reason := why_no_real_kubernetes():
-        pytest.skip(reason)
-    with real_kubernetes(tmp_path_factory.mktemp("kubernetes")) as server:
-        yield server
-
-
-@pytest.fixture(params=["kubernetes", "embedded"])
-async def kube(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KubeSettings]:
-    if request.param == "kubernetes":
-        yield KubeSettings(kubeconfig=request.getfixturevalue("real_server").kubeconfig)
-        return
-    async with embedded_kubernetes(tmp_path) as server:
-        yield KubeSettings(kubeconfig=server.kubeconfig)
+@pytest.fixture
+def kube(kube_server: KubeServer) -> KubeSettings:
+    return KubeSettings(kubeconfig=kube_server.kubeconfig)
 
 
 @pytest.fixture

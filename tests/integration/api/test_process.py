@@ -4,13 +4,13 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 
 import httpx
 
 from gateway_common.settings import KubeSettings
 from tests.kit.credentials import basic_credentials
+from tests.kit.ports import free_port
 from tests.kit.scripted_server import Exchange, scripted_server
 
 SESSION = {
@@ -25,12 +25,6 @@ SESSION = {
 async def accept_everybody(exchange: Exchange) -> None:
     """Play an auth service whose tokens nobody can verify, so that credentials are shown each time."""
     await exchange.answer(200, SESSION if exchange.path == "/authenticate" else {"keys": []})
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 async def test_sigterm_answers_whoever_waits_and_ends_the_process(kube: KubeSettings, namespace: str) -> None:

@@ -1,7 +1,6 @@
 """A namespace on each API server: Kubernetes' own machinery where it is at hand, and the embedded one."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
@@ -13,27 +12,7 @@ from gateway_common.kube import KubeClient
 from gateway_common.resources import CRDS, INGRESSROUTES, INGRESSROUTETCPS, NAMESPACES, Resource
 from gateway_common.settings import KubeSettings
 from tests.kit.controller import World
-from tests.kit.kube import KubeServer, embedded_kubernetes, real_kubernetes, why_no_real_kubernetes
-
-
-@pytest.fixture(scope="session")
-def real_kube_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeServer]:
-    if reason := why_no_real_kubernetes():
-        pytest.skip(reason)
-    with real_kubernetes(tmp_path_factory.mktemp("kubernetes")) as server:
-        yield server
-
-
-@pytest.fixture
-async def embedded_kube_server(tmp_path: Path) -> AsyncIterator[KubeServer]:
-    async with embedded_kubernetes(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture(params=["embedded", "real"])
-def kube_server(request: pytest.FixtureRequest) -> KubeServer:
-    server: KubeServer = request.getfixturevalue(f"{request.param}_kube_server")
-    return server
+from tests.kit.kube import KubeServer
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Traefik, a real process, takes its routes from the embedded API server by its kubernetescrd provider."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,12 +11,7 @@ import pytest
 from gateway_common.resources import ENDPOINTSLICES, INGRESSROUTES, SERVICES
 from gateway_local.traefik import find_traefik
 from tests.kit.kube import TOKEN, KubeHttp, KubeServer, embedded_kubernetes, kube_http
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+from tests.kit.ports import free_port
 
 
 @asynccontextmanager

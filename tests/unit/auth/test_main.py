@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,16 +13,10 @@ import pytest
 
 from gateway_auth.main import main
 from tests.kit.credentials import basic_credentials
+from tests.kit.ports import free_port
 
 COMMAND = [sys.executable, "-m", "gateway_auth.main"]
 STARTUP_TIMEOUT = 30.0
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def environment(**settings: str) -> dict[str, str]:
