@@ -114,6 +114,11 @@ class RunningController:
         running.calls = calls
         return running
 
+    async def count_anew(self) -> None:
+        """Begin to count calls, once the answer to the last one has come: its effect is seen by others before that."""
+        await until(lambda: len(self.controller.queue) == 0)
+        self.calls.clear()
+
     async def is_idle_after(self, calls: Mapping[tuple[str, str], int]) -> None:
         """Wait until it has nothing more to do, and check what that has cost."""
         with suppress(TimeoutError):

@@ -72,7 +72,7 @@ async def test_a_stopped_cluster_is_stopping_until_its_pods_are_gone(world: Worl
     controller = await world.controller()
     name = await world.running_cluster(replicas=2)
     await world.has_workers(name, [0, 1])
-    controller.calls.clear()
+    await controller.count_anew()
     await world.set_spec(name, active=False)
 
     async def is_over() -> bool:
@@ -130,7 +130,7 @@ async def test_clusters_of_another_instance_are_left_alone(world: World) -> None
     controller = await world.controller()
     theirs = await world.new_cluster(instance="another")
     mine = await world.running_cluster()
-    controller.calls.clear()
+    await controller.count_anew()
     await world.set_spec(theirs, active=False)
     await world.set_spec(mine, replicas=1)
     await world.has_workers(mine, [0])

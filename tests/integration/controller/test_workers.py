@@ -7,7 +7,7 @@ from tests.kit.controller import World
 async def test_a_worker_costs_one_call(world: World) -> None:
     controller = await world.controller()
     name = await world.running_cluster()
-    controller.calls.clear()
+    await controller.count_anew()
     await world.set_spec(name, replicas=10)
     await world.has_workers(name, list(range(10)))
     for slot in range(10):
@@ -22,7 +22,7 @@ async def test_scaling_down_takes_exactly_the_pending_pods_that_are_too_many(wor
     name = await world.running_cluster(replicas=10)
     await world.has_workers(name, list(range(10)))
     await world.run_pod(f"dask-worker-{name}-9")
-    controller.calls.clear()
+    await controller.count_anew()
     await world.set_spec(name, replicas=7)
     await world.has_workers(name, [0, 1, 2, 3, 4, 5, 9])
     await world.set_spec(name, replicas=0)
@@ -48,7 +48,7 @@ async def test_a_worker_that_the_scheduler_has_retired_is_not_replaced(world: Wo
     for slot in range(2):
         await world.run_pod(f"dask-worker-{name}-{slot}")
     await world.set_spec(name, replicas=1)
-    controller.calls.clear()
+    await controller.count_anew()
     await world.set_pod_status(f"dask-worker-{name}-0", {"phase": "Succeeded"})
     await world.has_workers(name, [1])
     await controller.is_idle_after({("delete", "pods"): 1})
