@@ -12,8 +12,9 @@ import tokenize
 from pathlib import Path
 
 import dask.bag
-from dask_gateway import Gateway
 from distributed import progress
+
+from dask_gateway import Gateway
 
 
 def count_tokens(path: str) -> int:
