@@ -119,7 +119,7 @@ async def test_what_an_earlier_cluster_of_the_name_has_left_is_not_adopted(world
 async def test_a_cluster_that_is_deleted_while_it_lives_is_let_go(world: World) -> None:
     controller = await world.controller()
     name = await world.running_cluster()
-    controller.calls.clear()
+    await controller.count_anew()
     await world.client.delete(DASKCLUSTERS, name, namespace=world.namespace)
     await world.remove_pod(scheduler_pod_name(name))
     other = await world.running_cluster()

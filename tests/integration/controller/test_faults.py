@@ -42,7 +42,7 @@ async def test_workers_beyond_a_quota_cost_one_refused_call_a_try(world: World, 
     controller = await world.controller()
     name = await world.running_cluster()
     faults.add(Fault(verb="create", resource="pods", code=403))
-    controller.calls.clear()
+    await controller.count_anew()
     await world.set_spec(name, replicas=100)
     await world.says(name, "Forbidden")
     assert controller.calls["create", "pods"] < 10

@@ -12,6 +12,7 @@ import httpx
 import psutil
 import pytest
 
+EXAMPLE = Path(__file__).parents[3] / "examples" / "count_tokens.py"
 COMMAND = [sys.executable, "-m", "gateway_local"]
 
 
@@ -52,6 +53,20 @@ def test_run_passes_the_address_on_and_exits_with_the_commands_status(tmp_path: 
     program = "import os, urllib.request as r; r.urlopen(os.environ['DASK_GATEWAY__ADDRESS'] + '/api/health'); exit(3)"
     arguments = ["run", "--port", "0", "--directory", str(tmp_path), "--", sys.executable, "-c", program]
     assert subprocess.run([*COMMAND, *arguments], check=False, timeout=120).returncode == 3
+
+
+def test_the_example_runs_and_leaves_no_process_behind(tmp_path: Path) -> None:
+    arguments = ["run", "--port", "0", "--directory", str(tmp_path), "--", sys.executable, "-W", "ignore", str(EXAMPLE)]
+    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "connected" in process.stdout.readline()
+        children = psutil.Process(process.pid).children(recursive=True)
+        output = process.stdout.read()
+        assert process.wait(timeout=60) == 0
+    assert "Dask counted" in output
+    assert "the cluster is given back" in output
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
 
 
 @pytest.mark.parametrize(

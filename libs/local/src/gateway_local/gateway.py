@@ -55,14 +55,13 @@ class LocalGateway:
     """
 
     instance = "local"
+    #: Where logs and the files of pods are; known once it has started.
+    directory: Path
 
     def __init__(self, settings: LocalSettings) -> None:
         self.settings = settings
         self.port = settings.port or free_port()
         self.address = f"http://127.0.0.1:{self.port}"
-        self.directory = settings.directory or Path(tempfile.mkdtemp(prefix="dask-gateway-"))
-        self.logs = self.directory / "logs"
-        self.kubeconfig = self.directory / "kubeconfig"
         self._token = secrets.token_urlsafe(32)
         self.kubernetes = ApiServer(tokens=[self._token], definitions=[crd()])
         #: The gateway's own processes by name: auth, api, controller, traefik.
@@ -83,6 +82,7 @@ class LocalGateway:
             raise LocalGatewayError(f"pods as processes need Linux; this is {sys.platform}")
         traefik = find_traefik()
         _require_free(self.port)
+        self.directory = self.settings.directory or Path(tempfile.mkdtemp(prefix="dask-gateway-"))
         self.logs.mkdir(parents=True, exist_ok=True)
         try:
             await self._start_kubernetes()
@@ -95,6 +95,16 @@ class LocalGateway:
     async def stop(self) -> None:
         """Stop everything, in the reverse order; no process is left."""
         await self._running.aclose()
+
+    @property
+    def logs(self) -> Path:
+        """A file for each of our own processes."""
+        return self.directory / "logs"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """For kubectl."""
+        return self.directory / "kubeconfig"
 
     def port_of(self, service: str) -> int:
         """The port on 127.0.0.1 where one of our services listens itself, without Traefik in front."""

@@ -16,7 +16,8 @@ _libc = ctypes.CDLL(None)
 def die_with_parent() -> None:
     """Ask the kernel to kill this process when its parent ends, however the parent ends (prctl(2)).
 
-    For `preexec_fn`: it runs between fork and exec, so it does nothing but this one system call.
+    For `preexec_fn`: it runs between fork and exec, so it does nothing but this one system call. The kubelet's
+    supervisor has its own, since it runs without our packages.
     """
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -1,24 +1,36 @@
-"""The `dask-gateway-controller` command."""
+"""The `dask-gateway-controller` command: settings from the environment, then work until SIGTERM."""
 
 import sys
 
 import uvicorn
-from pydantic import ValidationError
 
+from gateway_common.errors import GatewayError
 from gateway_common.logs import configure_logging
+from gateway_common.settings import read_settings
 from gateway_controller.app import create_app
 from gateway_controller.settings import ControllerSettings
 
 
 def main() -> None:
-    """Read the settings from the environment and run until a signal says otherwise."""
+    """Run. Exits with one clear line where the settings are wrong."""
     try:
-        settings = ControllerSettings()
-    except ValidationError as error:
-        sys.exit(f"The controller's settings are wrong: {error}")
-    configure_logging(settings.log)
-    group = settings.controller
-    uvicorn.run(create_app(settings), host=group.host, port=group.port, log_config=None, access_log=False)
+        settings = read_settings(ControllerSettings)
+        configure_logging(settings.log)
+        app = create_app(settings)
+    except GatewayError as error:
+        sys.exit(f"dask-gateway-controller: {error}")
+    uvicorn.run(
+        app,
+        host=settings.controller.host,
+        port=settings.controller.port,
+        loop="uvloop",
+        http="httptools",
+        # only probes are open, and they are asked again
+        timeout_graceful_shutdown=1,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
 
 
 if __name__ == "__main__":

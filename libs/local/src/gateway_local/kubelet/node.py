@@ -18,7 +18,7 @@ from gateway_local.kubelet.status import PodFacts, build_status
 
 #: Requests are promises about a cluster's nodes. One machine holds whatever its user starts on it, so the node claims
 #: far more than any machine has, and only whoever sets a capacity gets Unschedulable pods.
-GENEROUS = {"cpu": "1000", "memory": "10Ti", "pods": "10000"}
+GENEROUS = {"cpu": "100000", "memory": "1000Ti", "pods": "100000"}
 
 
 class NodeAgent(ABC):

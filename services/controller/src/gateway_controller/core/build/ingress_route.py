@@ -3,8 +3,8 @@
 from typing import Any
 
 from gateway_common.names import DASHBOARD_PORT, SCHEDULER_COMPONENT, dashboard_path, service_name
-from gateway_common.resources import INGRESSROUTES
-from gateway_controller.core.build.metadata import Manifest, build_metadata
+from gateway_common.resources import INGRESSROUTES, Manifest
+from gateway_controller.core.build.metadata import build_metadata
 from gateway_controller.core.installation import Installation
 from gateway_controller.core.observed import Cluster
 

@@ -1,8 +1,8 @@
 """The IngressRouteTCP to a cluster's scheduler (K-018)."""
 
 from gateway_common.names import SCHEDULER_COMPONENT, SCHEDULER_PORT, service_name, sni_host
-from gateway_common.resources import INGRESSROUTETCPS
-from gateway_controller.core.build.metadata import Manifest, build_metadata
+from gateway_common.resources import INGRESSROUTETCPS, Manifest
+from gateway_controller.core.build.metadata import build_metadata
 from gateway_controller.core.installation import Installation
 from gateway_controller.core.observed import Cluster
 

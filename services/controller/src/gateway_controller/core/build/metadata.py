@@ -1,14 +1,11 @@
 """Names, labels and owners: the part that all manifests have in common."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from gateway_common.names import CLUSTER_LABEL, COMPONENT_LABEL, INSTANCE_LABEL
-from gateway_common.resources import Resource
+from gateway_common.resources import Manifest, Resource
 from gateway_controller.core.installation import Installation
 from gateway_controller.core.observed import Cluster
-
-Manifest = dict[str, Any]
 
 
 def selector_labels(installation: Installation, cluster: Cluster) -> dict[str, str]:

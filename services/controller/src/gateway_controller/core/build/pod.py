@@ -11,9 +11,8 @@ from gateway_common.names import (
     PRIVATE_KEY_KEY,
     secret_name,
 )
-from gateway_common.resources import PODS
+from gateway_common.resources import PODS, Manifest
 from gateway_controller.core.build.merge import deep_merge
-from gateway_controller.core.build.metadata import Manifest
 from gateway_controller.core.installation import Installation
 from gateway_controller.core.observed import Cluster
 

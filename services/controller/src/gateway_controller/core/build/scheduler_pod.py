@@ -8,8 +8,10 @@ from gateway_common.names import (
     SCHEDULER_PORT,
     scheduler_pod_name,
 )
-from gateway_controller.core.build.metadata import Manifest, build_metadata
+from gateway_common.resources import Manifest
+from gateway_controller.core.build.metadata import build_metadata
 from gateway_controller.core.build.pod import build_container, build_pod, reserved_environment, resource_amounts
+from gateway_controller.core.build.service import PORTS
 from gateway_controller.core.installation import Installation
 from gateway_controller.core.observed import Cluster
 
@@ -26,11 +28,7 @@ def build_scheduler_pod(installation: Installation, cluster: Cluster, config: Cl
         requests=resource_amounts(config.scheduler_cores, config.scheduler_memory),
         limits=resource_amounts(limit_cores, limit_memory),
         more={
-            "ports": [
-                {"name": "scheduler", "containerPort": SCHEDULER_PORT},
-                {"name": "dashboard", "containerPort": DASHBOARD_PORT},
-                {"name": "api", "containerPort": SCHEDULER_API_PORT},
-            ],
+            "ports": [{"name": name, "containerPort": port} for name, port in PORTS.items()],
             # The period is what a user waits on average once the scheduler serves, twice over.
             "readinessProbe": {
                 "httpGet": {"path": "/api/health", "port": SCHEDULER_API_PORT},

@@ -10,8 +10,8 @@ from gateway_common.names import (
     PRIVATE_KEY_KEY,
     secret_name,
 )
-from gateway_common.resources import SECRETS
-from gateway_controller.core.build.metadata import Manifest, build_metadata
+from gateway_common.resources import SECRETS, Manifest
+from gateway_controller.core.build.metadata import build_metadata
 from gateway_controller.core.installation import Installation
 from gateway_controller.core.observed import Cluster
 

@@ -8,12 +8,13 @@ from gateway_common.names import (
     SCHEDULER_PORT,
     service_name,
 )
-from gateway_common.resources import SERVICES
-from gateway_controller.core.build.metadata import Manifest, build_metadata, selector_labels
+from gateway_common.resources import SERVICES, Manifest
+from gateway_controller.core.build.metadata import build_metadata, selector_labels
 from gateway_controller.core.installation import Installation
 from gateway_controller.core.observed import Cluster
 
-_PORTS = {"scheduler": SCHEDULER_PORT, "dashboard": DASHBOARD_PORT, "api": SCHEDULER_API_PORT}
+#: The scheduler's ports by name.
+PORTS = {"scheduler": SCHEDULER_PORT, "dashboard": DASHBOARD_PORT, "api": SCHEDULER_API_PORT}
 
 
 def build_service(installation: Installation, cluster: Cluster) -> Manifest:
@@ -26,6 +27,6 @@ def build_service(installation: Installation, cluster: Cluster) -> Manifest:
             # The proxy has its route while Python still imports: the first connection needs no waiting for it.
             "publishNotReadyAddresses": True,
             "selector": {**selector_labels(installation, cluster), COMPONENT_LABEL: SCHEDULER_COMPONENT},
-            "ports": [{"name": name, "port": port, "targetPort": port} for name, port in _PORTS.items()],
+            "ports": [{"name": name, "port": port, "targetPort": port} for name, port in PORTS.items()],
         },
     }

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from gateway_common.config import ClusterConfig
 from gateway_common.names import DASHBOARD_PORT, SCHEDULER_PORT, WORKER_COMPONENT, service_name, worker_pod_name
-from gateway_controller.core.build.metadata import Manifest, build_metadata
+from gateway_common.resources import Manifest
+from gateway_controller.core.build.metadata import build_metadata
 from gateway_controller.core.build.pod import build_container, build_pod, reserved_environment, resource_amounts
 from gateway_controller.core.installation import Installation
 from gateway_controller.core.observed import Cluster
