@@ -51,8 +51,12 @@ class ClusterService:
         unfinished = [record for record in records if record.body is None]
         bodies = await asyncio.gather(*map(self._repository.body, unfinished))
         late = {record.name: body for record, body in zip(unfinished, bodies, strict=True)}
-        entries = [record.entry + (record.body or late[record.name]) for record in records]
-        return b"{" + b",".join(entries) + b"}"
+        parts = [b"{"]
+        for record in records:
+            parts += (record.entry, record.body or late[record.name], b",")
+        # one copy of what may be megabytes
+        parts[max(len(parts) - 1, 1) :] = [b"}"]
+        return b"".join(parts)
 
     async def create(self, principal: Principal, request: CreateRequest) -> ClusterName:
         """Make a cluster and return its name; it starts from then on.
