@@ -222,7 +222,7 @@ async def test_a_failed_init_container_fails_the_pod(node: Node) -> None:
 
 
 async def test_a_pod_that_does_not_fit_the_node_says_why_and_is_scheduled_when_it_does(node: Node) -> None:
-    greedy = container("true", resources={"requests": {"cpu": "700"}})
+    greedy = container("true", resources={"requests": {"cpu": "70000"}})
     await node.run(pod(container("sleep", "1000", resources=greedy["resources"]), name="first"), is_running)
     waiting = await node.run(pod(greedy, name="second"), lambda p: bool(condition(p, "PodScheduled")))
     assert condition(waiting, "PodScheduled") | {"lastTransitionTime": ""} == {
