@@ -6,20 +6,17 @@ python docs/build.py --check   exit with 1 if one is stale
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import yaml
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from gateway_api.settings import ApiSettings
-from gateway_auth.settings import AuthSettings
 from gateway_common.config import ClusterConfig
+from gateway_common.configuration.groups import SettingsGroup
+from gateway_common.configuration.model import Configuration
 from gateway_common.crd import crd
-from gateway_common.settings import GatewaySettings, SettingsGroup
-from gateway_controller.settings import ControllerSettings
 
 ROOT = Path(__file__).parents[1]
 
@@ -50,20 +47,14 @@ def build_crd() -> str:
 
 def build_settings() -> str:
     """The reference page of all settings."""
-    sections = [_INTRODUCTION]
-    for title, model in (("All services", GatewaySettings), ("api", ApiSettings), ("auth", AuthSettings)):
-        sections.append(f"\n## {title}\n\n" + _table(_variables(model, inherited=model is GatewaySettings)))
-    sections.append("\n## controller\n\n" + _table(_variables(ControllerSettings, inherited=False)))
+    variables = (row for name, field in Configuration.model_fields.items() for row in _flatten(_variable(name), field))
     fields = ((f"`{name}`", field) for name, field in ClusterConfig.model_fields.items())
-    introduction = "Fields of `DASK_GATEWAY__BACKEND__...`, and what an options handler may answer.\n\n"
-    sections.append("\n## The configuration of a cluster\n\n" + introduction + _table(fields))
-    return "".join(sections)
+    introduction = "\n## The configuration of a cluster\n\nFields of `DASK_GATEWAY__BACKEND__...`, and what an options "
+    return f"{_INTRODUCTION}\n{_table(variables)}{introduction}handler may answer.\n\n{_table(fields)}"
 
 
-def _variables(model: type[BaseModel], *, inherited: bool) -> Iterator[tuple[str, FieldInfo]]:
-    for name, field in model.model_fields.items():
-        if inherited or name not in GatewaySettings.model_fields:
-            yield from _flatten(f"DASK_GATEWAY__{name.upper()}", field)
+def _variable(name: str) -> str:
+    return f"DASK_GATEWAY__{name.upper()}"
 
 
 def _flatten(variable: str, field: FieldInfo) -> Iterator[tuple[str, FieldInfo]]:
@@ -75,7 +66,7 @@ def _flatten(variable: str, field: FieldInfo) -> Iterator[tuple[str, FieldInfo]]
         yield f"`{variable}`", field
 
 
-def _table(rows: Iterator[tuple[str, FieldInfo]]) -> str:
+def _table(rows: Iterable[tuple[str, FieldInfo]]) -> str:
     lines = [
         f"| {name} | {_type(field.annotation)} | {_default(field)} | {field.description} |" for name, field in rows
     ]
@@ -99,7 +90,7 @@ def _default(field: FieldInfo) -> str:
         return "required"
     if field.default in (None, ""):
         return ""
-    spelled = field.default if isinstance(field.default, str) else json.dumps(field.default)
+    spelled = field.default if isinstance(field.default, str) else json.dumps(field.default, default=str)
     return f"`{spelled}`"
 
 

@@ -1,7 +1,7 @@
 """The api on a Kubernetes API server and the real auth service; a test plays the controller and the schedulers."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,13 +12,12 @@ from fastapi import FastAPI
 from gateway_api.app import create_app
 from gateway_api.clusters.repository import ClusterRepository
 from gateway_api.scheduler_client import SchedulerClient
-from gateway_api.settings import ApiSettings
 from gateway_auth.app import create_app as create_auth_app
-from gateway_auth.settings import AuthGroup, AuthSettings, SimpleSettings
+from gateway_common.configuration.groups import KubeSettings
+from gateway_common.configuration.model import Configuration
 from gateway_common.kube import KubeClient
 from gateway_common.names import ClusterName, parse_cluster_name
 from gateway_common.resources import DASKCLUSTERS
-from gateway_common.settings import KubeSettings
 from tests.kit.clusters import as_new, dask_cluster, make_credentials, set_status
 from tests.kit.credentials import basic_credentials
 from tests.kit.scripted_server import Exchange, scripted_server
@@ -117,8 +116,8 @@ class Api:
 
 
 def auth_app() -> FastAPI:
-    settings = AuthSettings(instance=INSTANCE, auth=AuthGroup(simple=SimpleSettings(password=PASSWORD)))
-    return create_auth_app(settings)
+    settings = {"instance": INSTANCE, "auth": {"simple": {"password": PASSWORD}}}
+    return create_auth_app(Configuration.model_validate(settings))
 
 
 @asynccontextmanager
@@ -127,16 +126,16 @@ async def running_api(
     namespace: str,
     *,
     auth: FastAPI | None = None,
-    backend: dict[str, Any] | None = None,
-    **api: Any,
+    api: Mapping[str, Any] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Api]:
-    """A replica of the api that serves one namespace. `api` are settings of its group."""
-    settings = ApiSettings.model_validate(
+    """A replica of the api that serves one namespace. `api` are settings of its group, `settings` all others."""
+    configuration = Configuration.model_validate(
         {
             "instance": INSTANCE,
             "kube": kube.model_copy(update={"namespaces": [namespace]}),
-            "api": {"options_timeout": 5.0, **api},
-            "backend": backend or {},
+            "api": {"options_timeout": 5.0, **(api or {})},
+            **settings,
         }
     )
     scheduler = Scheduler()
@@ -144,7 +143,7 @@ async def running_api(
     client = await KubeClient.connect(kube)
     async with scripted_server(scheduler.handle) as server:
         schedulers = SchedulerClient(pauses=(0.01, 0.01), port=int(server.url.rsplit(":", 1)[1]))
-        app = create_app(settings, auth_transport=transport, scheduler_client=schedulers)
+        app = create_app(configuration, auth_transport=transport, scheduler_client=schedulers)
         async with app.router.lifespan_context(app):
             running = Api(app, client, namespace, transport, scheduler)
             try:

@@ -7,6 +7,9 @@ from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
 from uuid import uuid4
 
+from gateway_common.configuration.groups import KubeSettings
+from gateway_common.configuration.model import Configuration
+from gateway_common.configuration.services import ControllerGroup
 from gateway_common.errors import Conflict, NotFound
 from gateway_common.kube import KubeClient, KubeObject
 from gateway_common.names import CLUSTER_LABEL, INSTANCE_LABEL, scheduler_pod_name, secret_name, service_name
@@ -19,9 +22,7 @@ from gateway_common.resources import (
     SERVICES,
     Resource,
 )
-from gateway_common.settings import KubeSettings
 from gateway_controller.controller import Controller
-from gateway_controller.settings import ControllerGroup, ControllerSettings
 from tests.kit.waiting import until
 
 T = TypeVar("T")
@@ -92,14 +93,14 @@ async def _never() -> NoReturn:
 class RunningController:
     """A controller in this process. `calls` counts its requests to the API server, watches and lists excepted."""
 
-    def __init__(self, settings: ControllerSettings, client: MortalClient) -> None:
+    def __init__(self, settings: Configuration, client: MortalClient) -> None:
         self._client = client
         self.controller = Controller(settings, client)
         self.calls: Counter[tuple[str, str]] = Counter()
         self._task = asyncio.create_task(self.controller.run())
 
     @classmethod
-    async def start(cls, settings: ControllerSettings, die_after: int | None = None) -> "RunningController":
+    async def start(cls, settings: Configuration, die_after: int | None = None) -> "RunningController":
         """With `die_after` it ends as if killed when its so many-th write has been carried out."""
         calls: Counter[tuple[str, str]] = Counter()
 
@@ -145,11 +146,11 @@ class World:
     def __init__(self, client: KubeClient, kube: KubeSettings, namespace: str) -> None:
         self.client = client
         self.namespace = namespace
-        self.settings = ControllerSettings(
+        self.settings = Configuration(
             instance="test",
             kube=kube.model_copy(update={"namespaces": [namespace]}),
+            clusters_api_url="http://127.0.0.1:8000/api",
             controller=ControllerGroup(
-                api_url="http://127.0.0.1:8000/api",
                 backoff_base_delay=0.02,
                 backoff_max_delay=0.2,
                 completed_cluster_cleanup_period=0.05,

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 
+from gateway_common.configuration.groups import KubeSettings
 from gateway_common.kube import KubeClient
 from gateway_common.resources import CRDS, NAMESPACES, Resource
-from gateway_common.settings import KubeSettings
 from tests.contract.kube.widgets import WIDGETS, widget_definition
 from tests.kit.kube import KubeHttp, KubeServer, kube_http
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from gateway_common.configuration.groups import KubeSettings
 from gateway_common.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound, Unauthorized
 from gateway_common.kube import KubeClient
 from gateway_common.resources import CONFIGMAPS, CRDS, PODS, SECRETS
-from gateway_common.settings import KubeSettings
 
 
 def pod(name: str, **labels: str) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from gateway_common.configuration.groups import KubeSettings
 from gateway_common.kube import KubeClient
 from gateway_common.resources import CONFIGMAPS, CRDS, LEASES, NAMESPACES, PODS, SERVICES, Resource
-from gateway_common.settings import KubeSettings
 from gateway_local.apiserver.podlogs import LogRequest
 from gateway_local.apiserver.server import ApiServer
 from tests.contract.kube.widgets import config_map, pod, widget, widget_definition

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import pytest
 
+from gateway_common.configuration.groups import KubeSettings
 from gateway_common.crd import crd
 from gateway_common.errors import AlreadyExists, NotFound
 from gateway_common.kube import KubeClient
 from gateway_common.resources import CRDS, DASKCLUSTERS, NAMESPACES
-from gateway_common.settings import KubeSettings
 from tests.kit.api import Api, running_api
 from tests.kit.kube import KubeServer
 
@@ -36,7 +36,7 @@ async def namespace(kube: KubeSettings) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def api(kube: KubeSettings, namespace: str) -> AsyncIterator[Api]:
-    async with running_api(kube, namespace, options="tests.kit.api_options:options") as running:
+    async with running_api(kube, namespace, cluster_options="tests.kit.api_options:options") as running:
         yield running
 
 

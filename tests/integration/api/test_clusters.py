@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from gateway_common.configuration.groups import KubeSettings
 from gateway_common.model import Phase
 from gateway_common.names import CLUSTER_LABEL, INSTANCE_LABEL, ClusterName
 from gateway_common.resources import DASKCLUSTERS
-from gateway_common.settings import KubeSettings
 from tests.kit.api import INSTANCE, Api, auth_app, running_api
 from tests.kit.clusters import CERTIFICATE, PRIVATE_KEY, as_new, dask_cluster, set_status
 from tests.kit.waiting import until

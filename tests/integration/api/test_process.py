@@ -8,7 +8,7 @@ import sys
 
 import httpx
 
-from gateway_common.settings import KubeSettings
+from gateway_common.configuration.groups import KubeSettings
 from tests.kit.credentials import basic_credentials
 from tests.kit.ports import free_port
 from tests.kit.scripted_server import Exchange, scripted_server

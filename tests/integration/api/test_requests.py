@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway_common.settings import KubeSettings
+from gateway_common.configuration.groups import KubeSettings
 from tests.kit.api import PASSWORD, Api, running_api
 from tests.kit.credentials import basic_credentials
 
@@ -16,7 +16,7 @@ COOKIE = "dask-gateway-session"
 
 @pytest.fixture
 async def by_user(kube: KubeSettings, namespace: str) -> AsyncIterator[Api]:
-    async with running_api(kube, namespace, options="tests.kit.api_options:by_user", prefix="/gw/") as running:
+    async with running_api(kube, namespace, cluster_options="tests.kit.api_options:by_user", prefix="/gw/") as running:
         yield running
 
 
@@ -180,7 +180,7 @@ async def test_a_configuration_that_can_not_be_is_refused_with_the_fields_name(
     kube: KubeSettings, namespace: str
 ) -> None:
     async with running_api(
-        kube, namespace, options="tests.kit.api_options:options", backend={"worker_cores_limit": 2}
+        kube, namespace, cluster_options="tests.kit.api_options:options", backend={"worker_cores_limit": 2}
     ) as api:
         answer = await api.user("alice").post("/api/v1/clusters/", json={"cluster_options": {"worker_cores": 8}})
 

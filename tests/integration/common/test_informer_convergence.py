@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from gateway_common.configuration.groups import KubeSettings
 from gateway_common.errors import KubeError
 from gateway_common.informer import Informer, ObjectKey, WatchTiming
 from gateway_common.kube import KubeClient
 from gateway_common.object_store import identify
 from gateway_common.resources import CONFIGMAPS
-from gateway_common.settings import KubeSettings
 from gateway_local.apiserver.faults import Fault
 from gateway_local.apiserver.server import ApiServer
 from tests.kit.waiting import until

@@ -6,11 +6,11 @@ from uuid import uuid4
 
 import pytest
 
+from gateway_common.configuration.groups import KubeSettings
 from gateway_common.crd import crd
 from gateway_common.errors import AlreadyExists
 from gateway_common.kube import KubeClient
 from gateway_common.resources import CRDS, INGRESSROUTES, INGRESSROUTETCPS, NAMESPACES, Resource
-from gateway_common.settings import KubeSettings
 from tests.kit.controller import World
 from tests.kit.kube import KubeServer
 

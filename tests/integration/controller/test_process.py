@@ -34,7 +34,7 @@ async def start(world: World, kube_server: KubeServer, port: int, tmp_path: Path
         "DASK_GATEWAY__INSTANCE": "test",
         "DASK_GATEWAY__KUBE__KUBECONFIG": str(kube_server.kubeconfig),
         "DASK_GATEWAY__KUBE__NAMESPACES": f'["{world.namespace}"]',
-        "DASK_GATEWAY__CONTROLLER__API_URL": "http://127.0.0.1:8000/api",
+        "DASK_GATEWAY__CLUSTERS_API_URL": "http://127.0.0.1:8000/api",
         "DASK_GATEWAY__CONTROLLER__HOST": "127.0.0.1",
         "DASK_GATEWAY__CONTROLLER__PORT": str(port),
     }

@@ -1,7 +1,6 @@
 """The api's edges: settings, the operator's options, routes, and the services that it calls."""
 
 import time
-from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
@@ -16,8 +15,8 @@ from gateway_api.errors import AuthenticationRequired, InvalidRequest, Temporari
 from gateway_api.options.source import InvalidOptionsSource, load_options
 from gateway_api.scheduler_client import SchedulerClient
 from gateway_api.sessions.tokens import SessionTokens
-from gateway_api.settings import ApiSettings
 from gateway_auth.signer import Signer, SigningKey
+from gateway_common.configuration.model import Configuration
 from gateway_common.principal import Principal
 
 AUTH = "http://auth.test"
@@ -32,16 +31,15 @@ GOOD = {
 
 @pytest.mark.parametrize("prefix", ["", "/", "/a/b", "/a/b/"])
 def test_a_prefix_has_no_trailing_slash(prefix: str) -> None:
-    settings = ApiSettings.model_validate({"instance": "i", "api": {"prefix": prefix}})
+    settings = Configuration.model_validate({"instance": "i", "prefix": prefix})
 
-    assert settings.api.prefix == prefix.rstrip("/")
+    assert settings.prefix == prefix.rstrip("/")
 
 
 @pytest.mark.parametrize(
     "settings",
     [
-        {"api": {"prefix": "a"}},
-        {"api": {"prefix": "/a b"}},
+        {"prefix": "/a b"},
         {"api": {"prt": 1}},
         {"backend": {"no_such_field": 1}},
         {"backend": {"worker_memory": "much"}},
@@ -49,7 +47,7 @@ def test_a_prefix_has_no_trailing_slash(prefix: str) -> None:
 )
 def test_wrong_settings_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        ApiSettings.model_validate({"instance": "i", **settings})
+        Configuration.model_validate({"instance": "i", **settings})
 
 
 def test_backend_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +61,7 @@ def test_backend_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPa
     }.items():
         monkeypatch.setenv(f"DASK_GATEWAY__BACKEND__{field}", text)
 
-    assert ApiSettings().backend == {
+    assert Configuration().backend == {
         "image": "1",
         "environment": {"A": "b"},
         "worker_cores": 2,
@@ -84,13 +82,6 @@ def test_backend_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPa
 def test_options_that_are_not_there_are_said_so(location: str, reason: str) -> None:
     with pytest.raises(InvalidOptionsSource, match=reason):
         load_options(location)
-
-
-def test_options_may_come_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.path", ["/nowhere"])
-    (tmp_path / "operators_own.py").write_text("def options(user): return None\n")
-
-    assert callable(load_options("operators_own:options", tmp_path))
 
 
 def test_a_route_with_a_parameter_that_would_be_resolved_wrongly_is_refused_at_import() -> None:

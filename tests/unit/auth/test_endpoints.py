@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway_auth.app import create_app
-from gateway_auth.settings import AuthGroup, AuthSettings
+from gateway_common.configuration.model import Configuration
+from gateway_common.configuration.services import AuthGroup
 from gateway_common.principal import Principal
 from gateway_common.tokens import SessionVerifier
 from tests.kit.credentials import basic_credentials
@@ -30,7 +31,7 @@ async def client_of() -> AsyncIterator[ClientFactory]:
     clients: list[httpx.AsyncClient] = []
 
     def make(**auth: Any) -> httpx.AsyncClient:
-        settings = AuthSettings(instance="prod", auth=AuthGroup.model_validate(auth))
+        settings = Configuration(instance="prod", auth=AuthGroup.model_validate(auth))
         transport = httpx.ASGITransport(create_app(settings, clock=lambda: NOW))
         clients.append(httpx.AsyncClient(transport=transport, base_url="http://auth"))
         return clients[-1]
@@ -154,7 +155,7 @@ async def test_an_unusual_user_name_is_taken_as_it_is(client: httpx.AsyncClient)
         assert response.json()["principal"]["name"] == name
 
 
-service_for_fuzzing = create_app(AuthSettings(instance="prod", auth=AuthGroup.model_validate({})))
+service_for_fuzzing = create_app(Configuration(instance="prod", auth=AuthGroup.model_validate({})))
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
@@ -247,7 +248,7 @@ async def test_an_unexpected_failure_is_a_json_500_whose_id_is_in_the_log(caplog
     def broken_clock() -> float:
         raise RuntimeError("no time today")
 
-    app: FastAPI = create_app(AuthSettings(instance="prod"), clock=broken_clock)
+    app: FastAPI = create_app(Configuration(instance="prod"), clock=broken_clock)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://auth") as client:
         response = await authenticate(client, basic_credentials("alice"))
         assert response.status_code == 500
@@ -277,6 +278,6 @@ async def test_a_refusal_is_logged_with_its_reason_and_without_the_credentials(
 
 
 def test_starting_without_a_password_or_a_key_is_pointed_out(caplog: pytest.LogCaptureFixture) -> None:
-    create_app(AuthSettings(instance="prod"))
+    create_app(Configuration(instance="prod"))
     assert "whoever reaches the gateway can be any user" in caplog.text
     assert "only one replica can run" in caplog.text

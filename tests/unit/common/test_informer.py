@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from gateway_common.configuration.groups import KubeSettings
 from gateway_common.informer import Informer, ObjectKey, WatchTiming
 from gateway_common.kube import KubeClient
 from gateway_common.resources import NODES, PODS
-from gateway_common.settings import KubeSettings
 from tests.kit.scripted_server import Exchange, ScriptedServer, scripted_server
 from tests.kit.waiting import until
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gateway_common.configuration.groups import KubeSettings
 from gateway_common.errors import (
     Expired,
     Forbidden,
@@ -22,7 +23,6 @@ from gateway_common.errors import (
 )
 from gateway_common.kube import KubeClient
 from gateway_common.resources import CRDS, PODS, Resource
-from gateway_common.settings import KubeSettings
 from tests.kit.scripted_server import Exchange, Handler, ScriptedServer, scripted_server
 from tests.kit.tls import make_key_pair
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from gateway_common.configuration.groups import KubeSettings
 from gateway_common.kube_configuration import kr8s_configuration
-from gateway_common.settings import KubeSettings
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from gateway_common.configuration.groups import KubeSettings
 from gateway_common.errors import KubeUnavailable
 from gateway_common.kube import KubeClient
 from gateway_common.kube_errors import RequestNotSent
 from gateway_common.kube_transport import MAX_CONNECTIONS
 from gateway_common.resources import PODS
-from gateway_common.settings import KubeSettings
 from tests.kit.scripted_server import Exchange, scripted_server
 from tests.kit.tls import make_key_pair
 from tests.kit.waiting import until

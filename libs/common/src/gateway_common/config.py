@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from gateway_common.errors import InvalidConfig
 from gateway_common.resources import Manifest
+from gateway_common.setting import setting
 
 _MEMORY = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([KMGT]?)(?:i?B)?\s*", re.IGNORECASE)
 _BINARY = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -43,75 +44,211 @@ Cores = Annotated[float, Field(gt=0, le=2**20)]
 Command = Annotated[list[str], BeforeValidator(_words), Field(min_length=1)]
 
 
+class SecretKey(BaseModel):
+    """One key of a Secret in the cluster's namespace."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = setting(min_length=1, description="The Secret's name.")
+    key: str = setting(min_length=1, description="The key in it.")
+    optional: bool = setting(False, description="Pods start without the variable where there is no such Secret or key.")
+
+
 class ClusterConfig(BaseModel):
     """Everything that the controller needs to know to make one cluster's objects."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    scheduler_cmd: Command = Field(default=["dask", "scheduler"], description="Command that starts the scheduler.")
-    worker_cmd: Command = Field(default=["dask", "worker"], description="Command that starts a worker.")
-    environment: dict[str, str] = Field(
-        default={}, description="Environment variables of the scheduler and the workers."
+    scheduler_cmd: Command = setting(
+        ["dask", "scheduler"],
+        values="scheduler.command",
+        description="Command that starts the scheduler.",
     )
-    worker_memory: Memory = Field(default=2 * 2**30, description="Memory that a worker requests, in bytes.")
-    worker_cores: Cores = Field(default=1, description="CPUs that a worker requests.")
-    worker_threads: Annotated[int, Field(ge=0)] | None = Field(
-        default=None, description="Threads of a worker. Default: its whole cores, at least one."
+    worker_cmd: Command = setting(
+        ["dask", "worker"],
+        values="worker.command",
+        description="Command that starts a worker.",
     )
-    scheduler_memory: Memory = Field(default=2 * 2**30, description="Memory that the scheduler requests, in bytes.")
-    scheduler_cores: Cores = Field(default=1, description="CPUs that the scheduler requests.")
-    adaptive_period: float = Field(default=3.0, gt=0, description="Seconds between two decisions of adaptive scaling.")
-    idle_timeout: float = Field(
-        default=0.0, ge=0, description="Seconds without work after which a cluster ends; 0: never."
+    environment: dict[str, str] = setting(
+        {},
+        values="environment",
+        description="Environment variables of the scheduler and the workers.",
     )
-    cluster_max_memory: Memory | None = Field(
-        default=None, description="Memory of scheduler and workers together, at the most, in bytes."
+    environment_secrets: dict[str, SecretKey] = setting(
+        {},
+        description="Environment variables whose values are in Secrets. In a values file they stand in `environment`, "
+        "as `valueFrom: {secretKeyRef: {name, key}}`. Apart from `environment`, because users may be let to set that.",
     )
-    cluster_max_cores: Cores | None = Field(
-        default=None, description="CPUs of scheduler and workers together, at the most."
+    worker_memory: Memory = setting(
+        2 * 2**30,
+        unit="bytes",
+        values="worker.memory.request",
+        description="Memory that a worker requests, in bytes.",
     )
-    cluster_max_workers: Annotated[int, Field(ge=0)] | None = Field(
-        default=None, description="Workers at the most. Default: what the other two limits leave room for."
+    worker_cores: Cores = setting(
+        1,
+        unit="CPUs",
+        values="worker.cores.request",
+        description="CPUs that a worker requests.",
+    )
+    worker_threads: Annotated[int, Field(ge=0)] | None = setting(
+        None,
+        unit="threads",
+        values="worker.threads",
+        description="Threads of a worker. Default: its whole cores, at least one.",
+    )
+    scheduler_memory: Memory = setting(
+        2 * 2**30,
+        unit="bytes",
+        values="scheduler.memory.request",
+        description="Memory that the scheduler requests, in bytes.",
+    )
+    scheduler_cores: Cores = setting(
+        1,
+        unit="CPUs",
+        values="scheduler.cores.request",
+        description="CPUs that the scheduler requests.",
+    )
+    adaptive_period: float = setting(
+        3.0,
+        gt=0,
+        unit="seconds",
+        values="adaptivePeriod",
+        description="Seconds between two decisions of adaptive scaling.",
+    )
+    idle_timeout: float = setting(
+        0.0,
+        ge=0,
+        unit="seconds",
+        values="idleTimeout",
+        description="Seconds without work after which a cluster ends; 0: never.",
+    )
+    max_lifetime: float = setting(
+        0.0,
+        ge=0,
+        unit="seconds",
+        values="maxLifetime",
+        description="Seconds after its creation at which a cluster ends, whatever it is doing; 0: never.",
+    )
+    scheduler_start_timeout: float = setting(
+        0.0,
+        ge=0,
+        unit="seconds",
+        values="scheduler.startTimeout",
+        description="Seconds until a scheduler must serve, else its cluster fails; 0: it may take for ever, as while "
+        "nodes are added.",
+    )
+    worker_start_timeout: float = setting(
+        0.0,
+        ge=0,
+        unit="seconds",
+        values="worker.startTimeout",
+        description="Seconds until a worker's pod must run, else another takes its place; 0: it may take for ever.",
+    )
+    cluster_max_memory: Memory | None = setting(
+        None,
+        unit="bytes",
+        values="limits.memory",
+        description="Memory of scheduler and workers together, at the most, in bytes.",
+    )
+    cluster_max_cores: Cores | None = setting(
+        None,
+        unit="CPUs",
+        values="limits.cores",
+        description="CPUs of scheduler and workers together, at the most.",
+    )
+    cluster_max_workers: Annotated[int, Field(ge=0)] | None = setting(
+        None,
+        unit="workers",
+        values="limits.workers",
+        description="Workers at the most. Default: what the other two limits leave room for.",
     )
 
-    namespace: str | None = Field(default=None, description="Where it runs. Default: the first backend namespace.")
-    image: str = Field(
-        default="ghcr.io/dask/dask-gateway:2026.3.0",
+    namespace: str | None = setting(
+        None,
+        values="namespace",
+        description="Where it runs. Default: the first backend namespace.",
+    )
+    image: str = setting(
+        "ghcr.io/dask/dask-gateway:2026.3.0",
         min_length=1,
+        values="image",
         description="Image of the scheduler and workers.",
     )
-    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = Field(
-        default=None, description="When the image is pulled. Default: Kubernetes decides by its tag."
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = setting(
+        None,
+        values="image.pullPolicy",
+        description="When the image is pulled. Default: Kubernetes decides by its tag.",
     )
-    image_pull_secrets: list[Manifest] = Field(default=[], description="Secrets to pull the image with.")
-    worker_cores_limit: Cores | None = Field(default=None, description="CPU limit of a worker. Default: its request.")
-    worker_memory_limit: Memory | None = Field(
-        default=None, description="Memory limit of a worker, in bytes. Default: its request."
+    image_pull_secrets: list[Manifest] = setting(
+        [],
+        values="imagePullSecrets",
+        description="Secrets to pull the image with.",
     )
-    scheduler_cores_limit: Cores | None = Field(
-        default=None, description="CPU limit of the scheduler. Default: its request."
+    worker_cores_limit: Cores | None = setting(
+        None,
+        unit="CPUs",
+        values="worker.cores.limit",
+        description="CPU limit of a worker. Default: its request.",
     )
-    scheduler_memory_limit: Memory | None = Field(
-        default=None, description="Memory limit of the scheduler, in bytes. Default: its request."
+    worker_memory_limit: Memory | None = setting(
+        None,
+        unit="bytes",
+        values="worker.memory.limit",
+        description="Memory limit of a worker, in bytes. Default: its request.",
     )
-    worker_extra_container_config: Manifest = Field(
-        default={}, description="Deep-merged into the worker's container; these values win."
+    scheduler_cores_limit: Cores | None = setting(
+        None,
+        unit="CPUs",
+        values="scheduler.cores.limit",
+        description="CPU limit of the scheduler. Default: its request.",
     )
-    worker_extra_pod_config: Manifest = Field(
-        default={}, description="Deep-merged into the worker's pod spec; these values win."
+    scheduler_memory_limit: Memory | None = setting(
+        None,
+        unit="bytes",
+        values="scheduler.memory.limit",
+        description="Memory limit of the scheduler, in bytes. Default: its request.",
     )
-    worker_extra_pod_annotations: dict[str, str] = Field(default={}, description="More annotations of worker pods.")
-    worker_extra_pod_labels: dict[str, str] = Field(default={}, description="More labels of worker pods.")
-    scheduler_extra_container_config: Manifest = Field(
-        default={}, description="Deep-merged into the scheduler's container; these values win."
+    worker_extra_container_config: Manifest = setting(
+        {},
+        values="worker.extraContainerConfig",
+        description="Deep-merged into the worker's container; these values win.",
     )
-    scheduler_extra_pod_config: Manifest = Field(
-        default={}, description="Deep-merged into the scheduler's pod spec; these values win."
+    worker_extra_pod_config: Manifest = setting(
+        {},
+        values="worker.extraPodConfig",
+        description="Deep-merged into the worker's pod spec; these values win.",
     )
-    scheduler_extra_pod_annotations: dict[str, str] = Field(
-        default={}, description="More annotations of the scheduler pod."
+    worker_extra_pod_annotations: dict[str, str] = setting(
+        {},
+        values="worker.annotations",
+        description="More annotations of worker pods.",
     )
-    scheduler_extra_pod_labels: dict[str, str] = Field(default={}, description="More labels of the scheduler pod.")
+    worker_extra_pod_labels: dict[str, str] = setting(
+        {},
+        values="worker.labels",
+        description="More labels of worker pods.",
+    )
+    scheduler_extra_container_config: Manifest = setting(
+        {},
+        values="scheduler.extraContainerConfig",
+        description="Deep-merged into the scheduler's container; these values win.",
+    )
+    scheduler_extra_pod_config: Manifest = setting(
+        {},
+        values="scheduler.extraPodConfig",
+        description="Deep-merged into the scheduler's pod spec; these values win.",
+    )
+    scheduler_extra_pod_annotations: dict[str, str] = setting(
+        {},
+        values="scheduler.annotations",
+        description="More annotations of the scheduler pod.",
+    )
+    scheduler_extra_pod_labels: dict[str, str] = setting(
+        {},
+        values="scheduler.labels",
+        description="More labels of the scheduler pod.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -165,6 +302,11 @@ def parse_cluster_config(values: dict[str, Any]) -> ClusterConfig:
         return ClusterConfig.model_validate(values)
     except ValidationError as error:
         raise InvalidConfig("; ".join(map(_explain, error.errors()))) from error
+
+
+def check_overrides(values: dict[str, Any]) -> None:
+    """Check some fields of a configuration by themselves; raises InvalidConfig as parse_cluster_config does."""
+    parse_cluster_config(values)
 
 
 def stored_cluster_config(values: dict[str, Any]) -> ClusterConfig:

@@ -15,6 +15,7 @@ import httpx
 import kr8s
 from kr8s.asyncio import Api
 
+from gateway_common.configuration.groups import KubeSettings
 from gateway_common.errors import Invalid, KubeUnavailable
 from gateway_common.kube_calls import Call, Caller, CallHook, Channel, resource_path
 from gateway_common.kube_configuration import kr8s_configuration
@@ -22,7 +23,6 @@ from gateway_common.kube_decode import WatchEvent, parse_events
 from gateway_common.kube_errors import error_from_transport
 from gateway_common.kube_transport import AiohttpTransport
 from gateway_common.resources import Resource
-from gateway_common.settings import KubeSettings
 from gateway_common.token_bucket import TokenBucket
 
 #: A Kubernetes object as JSON.

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from gateway_common.settings import KubeSettings
+from gateway_common.configuration.groups import KubeSettings
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -39,3 +39,11 @@ def _kubeconfig(settings: KubeSettings) -> dict[str, Any]:
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
         "current-context": name,
     }
+
+
+def own_namespace(service_account: Path = SERVICE_ACCOUNT) -> str:
+    """The namespace of the pod that this process runs in; `default` outside Kubernetes."""
+    try:
+        return (service_account / "namespace").read_text().strip()
+    except OSError:
+        return "default"

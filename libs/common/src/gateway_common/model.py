@@ -33,6 +33,9 @@ class DaskClusterSpec(_Part):
     """What is wanted. Written by the api."""
 
     username: str = Field(description="The user that the cluster belongs to.")
+    groups: list[str] = Field(
+        default=[], description="Those of the user's groups that the gateway's configuration names: their limits count."
+    )
     options: dict[str, Any] = Field(default={}, description="The options that the user chose, defaults included.")
     config: dict[str, Any] = Field(default={}, description="The resolved configuration of the cluster.")
     active: bool = Field(default=True, description="False: the cluster is to stop. It never becomes true again.")

@@ -167,10 +167,10 @@ class LocalGateway:
             "API__HOST": "127.0.0.1",
             "API__PORT": str(self._ports["api"]),
             "API__AUTH_URL": f"http://127.0.0.1:{self._ports['auth']}",
-            "API__OPTIONS": "gateway_local.options:OPTIONS",
+            "CLUSTER_OPTIONS": "gateway_local.options:OPTIONS",
             "CONTROLLER__HOST": "127.0.0.1",
             "CONTROLLER__PORT": str(self._ports["controller"]),
-            "CONTROLLER__API_URL": f"http://127.0.0.1:{self._ports['api']}/api",
+            "CLUSTERS_API_URL": f"http://127.0.0.1:{self._ports['api']}/api",
             "CONTROLLER__PROXY_WEB_ENTRYPOINT": ENTRYPOINT,
             "CONTROLLER__PROXY_TCP_ENTRYPOINT": ENTRYPOINT,
             "CONTROLLER__PROXY_WEB_MIDDLEWARES": json.dumps(

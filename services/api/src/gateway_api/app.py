@@ -33,8 +33,8 @@ from gateway_api.options.source import load_options
 from gateway_api.scheduler_client import SchedulerClient
 from gateway_api.sessions.service import SessionService
 from gateway_api.sessions.tokens import SessionTokens
-from gateway_api.settings import ApiSettings
 from gateway_common.clock import Clock, system_clock
+from gateway_common.configuration.model import Configuration
 from gateway_common.errors import KubeUnavailable
 from gateway_common.kube import KubeClient
 
@@ -49,7 +49,7 @@ scheduler asks for. Every error is a JSON object whose `error` is text for peopl
 
 
 def create_app(
-    settings: ApiSettings,
+    settings: Configuration,
     *,
     clock: Clock = system_clock,
     auth_transport: httpx.AsyncBaseTransport | None = None,
@@ -59,8 +59,8 @@ def create_app(
 
     Nothing is connected before its lifespan begins. `auth_transport` carries the calls to auth.
     """
-    prefix = settings.api.prefix
-    options = load_options(settings.api.options, settings.api.options_path)
+    prefix = settings.prefix
+    options = load_options(settings.cluster_options)
     app = FastAPI(
         title="Dask Gateway",
         description=DESCRIPTION,
@@ -87,7 +87,7 @@ def create_app(
 
 @asynccontextmanager
 async def _lifespan(
-    settings: ApiSettings,
+    settings: Configuration,
     options: OptionsSource,
     clock: Clock,
     auth_transport: httpx.AsyncBaseTransport | None,
@@ -102,14 +102,14 @@ async def _lifespan(
         auth = AuthClient(settings.api.auth_url, timeout=settings.api.auth_timeout, transport=auth_transport)
         stack.push_async_callback(auth.close)
 
-        repository = ClusterRepository(kube, instance=settings.instance, namespaces=settings.kube.namespaces)
+        repository = ClusterRepository(kube, instance=settings.instance, namespaces=settings.namespaces)
         watching = asyncio.create_task(repository.run(), name="cluster cache")
         stack.push_async_callback(_cancel, watching)
 
         options_service = OptionsService(
             options,
             defaults=settings.backend,
-            namespaces=settings.kube.namespaces,
+            namespaces=settings.namespaces,
             code=OperatorCode(settings.api.options_timeout),
         )
         tokens = SessionTokens(auth, audience=settings.instance, clock=clock)
@@ -121,7 +121,7 @@ async def _lifespan(
         app.state.health = HealthService(app.version, serving=lambda: not watching.done())
         app.state.waiters = repository.waiters
         await _synced(repository, settings.api.startup_timeout)
-        logger.info("Serving the clusters of %s in %s", settings.instance, ", ".join(settings.kube.namespaces))
+        logger.info("Serving the clusters of %s in %s", settings.instance, ", ".join(settings.namespaces))
         yield
 
 

@@ -7,10 +7,9 @@ import uvicorn
 
 from gateway_api.app import create_app
 from gateway_api.clusters.waiters import Waiters
-from gateway_api.settings import ApiSettings
+from gateway_common.configuration.loading import read_configuration
 from gateway_common.errors import GatewayError
 from gateway_common.logs import configure_logging
-from gateway_common.settings import read_settings
 
 
 class Server(uvicorn.Server):
@@ -29,8 +28,8 @@ class Server(uvicorn.Server):
 def main() -> None:
     """Serve. Exits with one clear line where the settings are wrong."""
     try:
-        settings = read_settings(ApiSettings)
-        configure_logging(settings.log)
+        settings = read_configuration()
+        configure_logging(settings.api.log_level or settings.log.level)
         app = create_app(settings)
     except GatewayError as error:
         sys.exit(f"dask-gateway-api: {error}")

@@ -11,14 +11,15 @@ from gateway_auth.endpoints import router
 from gateway_auth.errors import add_error_handlers
 from gateway_auth.request_id import RequestIdMiddleware
 from gateway_auth.service import AuthService
-from gateway_auth.settings import AuthGroup, AuthSettings
 from gateway_auth.signer import Signer, SigningKey, load_signing_keys
 from gateway_common.clock import Clock, system_clock
+from gateway_common.configuration.model import Configuration
+from gateway_common.configuration.services import AuthGroup
 
 logger = logging.getLogger(__name__)
 
 
-def create_app(settings: AuthSettings, *, clock: Clock = system_clock) -> FastAPI:
+def create_app(settings: Configuration, *, clock: Clock = system_clock) -> FastAPI:
     """The service as an ASGI application; raises InvalidSigningKey."""
     signer = Signer(_signing_keys(settings.auth), audience=settings.instance, lifetime=settings.auth.session_lifetime)
     app = FastAPI(

@@ -5,17 +5,16 @@ import sys
 import uvicorn
 
 from gateway_auth.app import create_app
-from gateway_auth.settings import AuthSettings
+from gateway_common.configuration.loading import read_configuration
 from gateway_common.errors import GatewayError
 from gateway_common.logs import configure_logging
-from gateway_common.settings import read_settings
 
 
 def main() -> None:
     """Serve. Exits with one clear line where the settings are wrong."""
     try:
-        settings = read_settings(AuthSettings)
-        configure_logging(settings.log)
+        settings = read_configuration()
+        configure_logging(settings.auth.log_level or settings.log.level)
         app = create_app(settings)
     except GatewayError as error:
         sys.exit(f"dask-gateway-auth: {error}")

@@ -11,19 +11,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from gateway_common.configuration.model import Configuration
 from gateway_common.kube import KubeClient
 from gateway_controller.controller import Controller
-from gateway_controller.settings import ControllerSettings
+from gateway_controller.settings import kube_settings
 
 logger = logging.getLogger(__name__)
 
 
-def create_app(settings: ControllerSettings) -> Starlette:
+def create_app(settings: Configuration) -> Starlette:
     """An application that runs a controller while it is up. Serves `/health` and `/ready`."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None, None]:
-        client = await KubeClient.connect(settings.kube)
+        client = await KubeClient.connect(kube_settings(settings))
         controller = Controller(settings, client)
         task = asyncio.create_task(controller.run(), name="controller")
         task.add_done_callback(_end_process)

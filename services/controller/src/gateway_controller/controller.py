@@ -9,6 +9,7 @@ import logging
 from datetime import UTC, datetime
 
 from gateway_common.clock import Clock, system_clock
+from gateway_common.configuration.model import Configuration
 from gateway_common.errors import KubeError, TooManyRequests
 from gateway_common.kube import KubeClient
 from gateway_common.object_store import ObjectKey
@@ -16,7 +17,7 @@ from gateway_controller.cleanup import Cleanup
 from gateway_controller.informers import Informers
 from gateway_controller.queue import WorkQueue
 from gateway_controller.reconcile import Reconciler
-from gateway_controller.settings import ControllerSettings
+from gateway_controller.settings import installation
 
 logger = logging.getLogger(__name__)
 
@@ -24,15 +25,15 @@ logger = logging.getLogger(__name__)
 class Controller:
     """Reconciles all clusters of one instance. Nothing here survives a restart, and nothing has to."""
 
-    def __init__(self, settings: ControllerSettings, client: KubeClient, clock: Clock = system_clock) -> None:
+    def __init__(self, settings: Configuration, client: KubeClient, clock: Clock = system_clock) -> None:
         group = settings.controller
         self.queue = WorkQueue(base_delay=group.backoff_base_delay, max_delay=group.backoff_max_delay)
         self._parallelism = asyncio.Semaphore(group.parallelism)
         self._informers = Informers(
-            client, instance=settings.instance, namespaces=settings.kube.namespaces, wake=self.queue.add
+            client, instance=settings.instance, namespaces=settings.namespaces, wake=self.queue.add
         )
         self._reconciler = Reconciler(
-            client, self._informers, settings.installation(), lambda: datetime.fromtimestamp(clock(), UTC)
+            client, self._informers, installation(settings), lambda: datetime.fromtimestamp(clock(), UTC)
         )
         self._cleanup = Cleanup(
             client,

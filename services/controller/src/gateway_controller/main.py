@@ -4,18 +4,17 @@ import sys
 
 import uvicorn
 
+from gateway_common.configuration.loading import read_configuration
 from gateway_common.errors import GatewayError
 from gateway_common.logs import configure_logging
-from gateway_common.settings import read_settings
 from gateway_controller.app import create_app
-from gateway_controller.settings import ControllerSettings
 
 
 def main() -> None:
     """Run. Exits with one clear line where the settings are wrong."""
     try:
-        settings = read_settings(ControllerSettings)
-        configure_logging(settings.log)
+        settings = read_configuration()
+        configure_logging(settings.controller.log_level or settings.log.level)
         app = create_app(settings)
     except GatewayError as error:
         sys.exit(f"dask-gateway-controller: {error}")

@@ -1,0 +1,166 @@
+"""The whole configuration."""
+
+from typing import Annotated, Any
+
+import orjson
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gateway_common import __version__
+from gateway_common.config import ClusterConfig, check_overrides
+from gateway_common.configuration.groups import AdminSettings, Instance, KubeSettings, LogSettings
+from gateway_common.configuration.limits import LimitsGroup
+from gateway_common.configuration.options import GroupSettings, OptionDeclaration
+from gateway_common.configuration.services import ApiGroup, AuthGroup, ControllerGroup
+from gateway_common.kube_configuration import own_namespace
+from gateway_common.names import APP_NAME, NAME_LABEL
+from gateway_common.setting import setting
+
+ENV_PREFIX = "DASK_GATEWAY__"
+ALL_NAMESPACES = "*"
+
+
+def _normal_prefix(value: str) -> str:
+    path = value.strip("/")
+    return f"/{path}" if path else ""
+
+
+#: An absolute path without a trailing slash; the root is the empty string.
+Prefix = Annotated[str, StringConstraints(pattern=r"^/?([A-Za-z0-9._~-]+/?)*$"), AfterValidator(_normal_prefix)]
+
+
+class Configuration(BaseSettings):
+    """Everything that can be configured, for all services.
+
+    Its arguments are what files say; environment variables win over them.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="ignore", frozen=True, arbitrary_types_allowed=True
+    )
+
+    instance: Instance = setting(
+        traits=("KubeBackend.gateway_instance", "KubeController.gateway_instance"),
+        description="This installation's name. Objects carry it as a label; two installations never share it.",
+    )
+    prefix: Prefix = setting(
+        "",
+        values="gateway.prefix",
+        traits="KubeController.proxy_prefix",
+        description="The public path below which the proxy serves the gateway, such as `/services/dask-gateway`; the "
+        "proxy strips it. Links, cookies, routes and the OpenAPI document need to know it.",
+    )
+    clusters_api_url: str = setting(
+        "",
+        traits=("Backend.api_url", "KubeBackend.api_url", "KubeController.api_url"),
+        description="Where schedulers reach the api, with `/api` at the end. "
+        "Default: `http://api-<instance>.<the gateway's namespace>:8000/api`.",
+    )
+    kube: KubeSettings = Field(default=KubeSettings())
+    log: LogSettings = Field(default=LogSettings())
+    api: ApiGroup = Field(default=ApiGroup())
+    auth: AuthGroup = Field(default=AuthGroup())
+    controller: ControllerGroup = Field(default=ControllerGroup())
+    admin: AdminSettings = Field(default=AdminSettings())
+    common_labels: dict[str, str] = setting(
+        {NAME_LABEL: APP_NAME, "app.kubernetes.io/version": __version__},
+        values="gateway.backend.commonLabels",
+        traits=(
+            "KubeBackendAndControllerMixin.common_labels",
+            "KubeBackend.common_labels",
+            "KubeController.common_labels",
+        ),
+        description="Labels of every object that the gateway makes.",
+    )
+    common_annotations: dict[str, str] = setting(
+        {},
+        values="gateway.backend.commonAnnotations",
+        traits=(
+            "KubeBackendAndControllerMixin.common_annotations",
+            "KubeBackend.common_annotations",
+            "KubeController.common_annotations",
+        ),
+        description="Annotations of every object that the gateway makes.",
+    )
+    backend: dict[str, Any] = Field(
+        default={},
+        description="Fields of every cluster's configuration that differ from the built-in defaults; groups and "
+        "options override them.",
+    )
+    notebook_images: list[str] = setting(
+        [],
+        values="gateway.backend.notebookImages",
+        description="Patterns such as `quay.io/pangeo/*`. Where the image of the user's notebook fits one, clusters "
+        "for which no option names an image use it. Default: clusters use `gateway.backend.image`.",
+    )
+    options: list[OptionDeclaration] = setting(
+        [], values="gateway.options", description="What users may choose for their clusters, in the order of forms."
+    )
+    cluster_options: Any = setting(
+        None,
+        traits=("Backend.cluster_options", "KubeBackend.cluster_options"),
+        description="The same as code, in place of `options`: an `Options` object of dask_gateway_server, a function "
+        "of the user that returns one, or either's place as `module:attribute`.",
+    )
+    cluster_config_class: Any = setting(
+        None,
+        traits=("Backend.cluster_config_class", "KubeBackend.cluster_config_class"),
+        description="A subclass of dask_gateway_server.backends.kubernetes.KubeClusterConfig that resolves clusters' "
+        "configurations, or its place as `module:attribute`.",
+    )
+    limits: LimitsGroup = Field(default=LimitsGroup())
+    groups: dict[str, GroupSettings] = Field(default={}, description="What is different for groups of users.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what files say."""
+        return env_settings, init_settings
+
+    @field_validator("backend", mode="before")
+    @classmethod
+    def _decode(cls, value: Any) -> Any:
+        """Variables hold text: what is a number or a list in JSON is meant as one, unless the field is text."""
+        return {key: _decoded(key, field) for key, field in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("backend")
+    @classmethod
+    def _fits_a_cluster(cls, value: dict[str, Any]) -> dict[str, Any]:
+        check_overrides(value)
+        return value
+
+    @property
+    def default_namespace(self) -> str:
+        """Where clusters run unless somebody says otherwise; may be a template with `{user}` or `{group}`."""
+        named = [name for name in self.kube.namespaces if name != ALL_NAMESPACES]
+        return self.backend.get("namespace") or (named[0] if named else own_namespace())
+
+    @property
+    def namespaces(self) -> list[str]:
+        """The backend namespaces, or `[ALL_NAMESPACES]`."""
+        if self.kube.namespaces:
+            return [ALL_NAMESPACES] if ALL_NAMESPACES in self.kube.namespaces else self.kube.namespaces
+        groups = (group.backend.get("namespace") for group in self.groups.values())
+        names = list(dict.fromkeys([self.default_namespace, *filter(None, groups)]))
+        return [ALL_NAMESPACES] if any("{" in name for name in names) else names
+
+    @property
+    def api_url(self) -> str:
+        """Where schedulers reach the api."""
+        return self.clusters_api_url or f"http://api-{self.instance}.{own_namespace()}:8000/api"
+
+
+def _decoded(key: str, value: Any) -> Any:
+    field = ClusterConfig.model_fields.get(key)
+    if not isinstance(value, str) or field is None or field.annotation in (str, str | None):
+        return value
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return value
