@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from gateway_common.manifests.installation import Installation
 from gateway_common.model import DaskClusterStatus, Phase
 from gateway_common.names import (
     SCHEDULER_COMPONENT,
@@ -14,7 +15,6 @@ from gateway_common.names import (
     service_name,
     worker_pod_name,
 )
-from gateway_controller.core.installation import Installation
 from gateway_controller.core.observed import Cluster, Observed, Pod, arrange
 from gateway_controller.core.status import Reason
 

@@ -19,6 +19,10 @@ BREACHES = {
     "a service may not import the local gateway": ("gateway_controller/breach.py", "import gateway_local"),
     "the client may not import ours": ("dask_gateway/breach.py", "import gateway_common"),
     "the core may not do I/O": ("gateway_controller/core/breach.py", "import asyncio"),
+    "builders of manifests may not talk to Kubernetes": (
+        "gateway_common/manifests/breach.py",
+        "import gateway_common.kube",
+    ),
     "only kube.py may import kr8s": ("gateway_api/breach.py", "import kr8s"),
 }
 
@@ -61,10 +65,21 @@ def test_a_breach_is_found(copied_sources: Path, breach: str) -> None:
     ["import time\ntime.time()", "import uuid\nuuid.uuid4()", "import random\nrandom.random()"],
     ids=["clock", "uuid", "random"],
 )
-def test_the_core_reads_no_clock_and_throws_no_dice(tmp_path: Path, statement: str) -> None:
-    core = ROOT / "services/controller/src/gateway_controller/core"
+@pytest.mark.parametrize(
+    "package",
+    ["services/controller/src/gateway_controller/core", "libs/common/src/gateway_common/manifests"],
+    ids=["core", "manifests"],
+)
+def test_pure_packages_read_no_clock_and_throw_no_dice(package: str, statement: str) -> None:
     outcome = subprocess.run(
-        [Path(sys.executable).parent / "ruff", "check", "--no-cache", "--stdin-filename", core / "breach.py", "-"],
+        [
+            Path(sys.executable).parent / "ruff",
+            "check",
+            "--no-cache",
+            "--stdin-filename",
+            ROOT / package / "breach.py",
+            "-",
+        ],
         input=f'"""A breach."""\n\n{statement}\n',
         capture_output=True,
         text=True,

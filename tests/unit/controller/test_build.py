@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from gateway_common.config import parse_cluster_config
+from gateway_common.manifests.installation import Installation, MiddlewareRef
+from gateway_common.manifests.metadata import with_owner
+from gateway_common.manifests.scheduler_pod import build_scheduler_pod
+from gateway_common.manifests.worker_pod import build_worker_pods
 from gateway_common.resources import DASKCLUSTERS
 from gateway_controller.core.build.ingress_route import build_ingress_route
 from gateway_controller.core.build.ingress_route_tcp import build_ingress_route_tcp
-from gateway_controller.core.build.metadata import with_owner
-from gateway_controller.core.build.scheduler_pod import build_scheduler_pod
 from gateway_controller.core.build.secret import Credentials, build_secret
 from gateway_controller.core.build.service import build_service
-from gateway_controller.core.build.worker_pod import build_worker_pods
-from gateway_controller.core.installation import Installation, MiddlewareRef
 from tests.kit.observed import INSTALLATION, cluster
 
 LABELS = {"gateway.dask.org/instance": "test", "gateway.dask.org/cluster": "c0ffee"}
@@ -40,11 +40,11 @@ CONFIG = {
 
 
 def scheduler_pod(installation: Installation = INSTALLATION, **config: Any) -> dict[str, Any]:
-    return build_scheduler_pod(installation, cluster(), parse_cluster_config({**CONFIG, **config}))
+    return build_scheduler_pod(installation, cluster().full_name, parse_cluster_config({**CONFIG, **config}))
 
 
 def worker_pod(**config: Any) -> dict[str, Any]:
-    (pod,) = build_worker_pods(INSTALLATION, cluster(), parse_cluster_config({**CONFIG, **config}), [7])
+    (pod,) = build_worker_pods(INSTALLATION, cluster().full_name, parse_cluster_config({**CONFIG, **config}), [7])
     return pod
 
 
@@ -156,7 +156,7 @@ def test_a_worker_pod_finds_its_scheduler_by_name_and_takes_its_own_name_from_ku
 
 def test_workers_differ_in_nothing_but_their_name() -> None:
     config = parse_cluster_config(CONFIG)
-    first, second = build_worker_pods(INSTALLATION, cluster(), config, [0, 1])
+    first, second = build_worker_pods(INSTALLATION, cluster().full_name, config, [0, 1])
     assert first["metadata"].pop("name") == "dask-worker-c0ffee-0"
     assert second["metadata"].pop("name") == "dask-worker-c0ffee-1"
     assert first == second
@@ -247,7 +247,7 @@ def test_extra_labels_win_over_common_ones_but_never_over_those_that_selectors_r
 
 def test_the_secret_holds_certificate_key_and_token() -> None:
     credentials = Credentials(b"certificate", b"key", "token")
-    assert build_secret(INSTALLATION, cluster(), credentials) == {
+    assert build_secret(INSTALLATION, cluster().full_name, credentials) == {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {
@@ -265,7 +265,7 @@ def test_credentials_do_not_show_in_logs() -> None:
 
 
 def test_the_service_is_headless_and_has_its_address_before_the_scheduler_is_ready() -> None:
-    assert build_service(INSTALLATION, cluster()) == {
+    assert build_service(INSTALLATION, cluster().full_name) == {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {
@@ -298,7 +298,7 @@ def test_the_web_route_leads_from_the_public_path_to_the_dashboard(prefix: str, 
         proxy_web_entrypoint="websecure",
         proxy_web_middlewares=(MiddlewareRef("strip", "gateway"), MiddlewareRef("auth")),
     )
-    route = build_ingress_route(installation, cluster())
+    route = build_ingress_route(installation, cluster().full_name)
     assert (route["apiVersion"], route["kind"]) == ("traefik.io/v1alpha1", "IngressRoute")
     assert route["metadata"]["name"] == "dask-c0ffee"
     assert route["spec"] == {
@@ -315,7 +315,7 @@ def test_the_web_route_leads_from_the_public_path_to_the_dashboard(prefix: str, 
 
 
 def test_the_tcp_route_leads_from_the_server_name_to_the_scheduler() -> None:
-    route = build_ingress_route_tcp(INSTALLATION, cluster())
+    route = build_ingress_route_tcp(INSTALLATION, cluster().full_name)
     assert (route["apiVersion"], route["kind"]) == ("traefik.io/v1alpha1", "IngressRouteTCP")
     assert route["metadata"]["name"] == "dask-c0ffee"
     assert route["spec"] == {

@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 
 from gateway_common.config import parse_cluster_config
+from gateway_common.manifests.scheduler_pod import build_scheduler_pod
+from gateway_common.manifests.worker_pod import build_worker_pods
 from gateway_common.model import DaskClusterStatus, Phase
 from gateway_common.resources import INGRESSROUTES, INGRESSROUTETCPS, PODS, SECRETS, SERVICES
 from gateway_controller.core.build.ingress_route import build_ingress_route
 from gateway_controller.core.build.ingress_route_tcp import build_ingress_route_tcp
-from gateway_controller.core.build.scheduler_pod import build_scheduler_pod
 from gateway_controller.core.build.service import build_service
-from gateway_controller.core.build.worker_pod import build_worker_pods
 from gateway_controller.core.observed import Observed
 from gateway_controller.core.plan import Create, CreateCredentials, Delete, DeletePods, Owner, Plan
 from gateway_controller.core.plan import plan as decide
@@ -37,14 +37,14 @@ def all_pods(observed: Observed) -> DeletePods:
 
 def routes() -> tuple[Create, ...]:
     return (
-        Create(SERVICES, build_service(INSTALLATION, cluster()), Owner.SCHEDULER),
-        Create(INGRESSROUTES, build_ingress_route(INSTALLATION, cluster()), Owner.SCHEDULER),
-        Create(INGRESSROUTETCPS, build_ingress_route_tcp(INSTALLATION, cluster()), Owner.SCHEDULER),
+        Create(SERVICES, build_service(INSTALLATION, cluster().full_name), Owner.SCHEDULER),
+        Create(INGRESSROUTES, build_ingress_route(INSTALLATION, cluster().full_name), Owner.SCHEDULER),
+        Create(INGRESSROUTETCPS, build_ingress_route_tcp(INSTALLATION, cluster().full_name), Owner.SCHEDULER),
     )
 
 
 def test_everything_of_a_new_cluster_is_made_at_once() -> None:
-    pod = Create(PODS, build_scheduler_pod(INSTALLATION, cluster(), CONFIG), Owner.CLUSTER)
+    pod = Create(PODS, build_scheduler_pod(INSTALLATION, cluster().full_name, CONFIG), Owner.CLUSTER)
     assert plan(observe(new_cluster())) == Plan(
         status(Phase.PENDING), actions=((CreateCredentials(),), (pod,), routes())
     )
@@ -75,7 +75,8 @@ def test_a_steady_cluster_needs_nothing() -> None:
 
 
 def test_workers_are_made_in_growing_batches() -> None:
-    pods = [Create(PODS, pod, Owner.SCHEDULER) for pod in build_worker_pods(INSTALLATION, cluster(), CONFIG, range(5))]
+    manifests = build_worker_pods(INSTALLATION, cluster().full_name, CONFIG, range(5))
+    pods = [Create(PODS, pod, Owner.SCHEDULER) for pod in manifests]
     assert plan(observe(cluster(replicas=5), scheduler())) == Plan(
         status(), actions=((pods[0],), (pods[1], pods[2]), (pods[3], pods[4]))
     )
@@ -83,7 +84,7 @@ def test_workers_are_made_in_growing_batches() -> None:
 
 def test_ended_workers_are_deleted_before_others_take_their_place() -> None:
     ended = worker(0, running=False, finished=True)
-    (fresh,) = build_worker_pods(INSTALLATION, cluster(), CONFIG, [1])
+    (fresh,) = build_worker_pods(INSTALLATION, cluster().full_name, CONFIG, [1])
     assert plan(observe(cluster(replicas=1), scheduler(), ended)) == Plan(
         status(),
         actions=((Delete(PODS, ended.name, ended.uid),), (Create(PODS, fresh, Owner.SCHEDULER),)),

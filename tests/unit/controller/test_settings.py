@@ -4,9 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from gateway_common.configuration.model import Configuration
-from gateway_controller.core.installation import MiddlewareRef
+from gateway_common.manifests.installation import MiddlewareRef, installation_of
 from gateway_controller.main import main
-from gateway_controller.settings import installation
 
 
 @pytest.fixture
@@ -17,14 +16,14 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_instance_and_api_are_all_that_must_be_set(environment: pytest.MonkeyPatch) -> None:
-    made = installation(Configuration())
+    made = installation_of(Configuration())
     assert (made.instance, made.api_url) == ("test", "http://api:8000/api")
     assert made.common_labels["app.kubernetes.io/name"] == "dask-gateway"
 
 
 def test_middlewares_are_read_as_json(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("DASK_GATEWAY__CONTROLLER__PROXY_WEB_MIDDLEWARES", '[{"name": "strip", "namespace": "gw"}]')
-    assert installation(Configuration()).proxy_web_middlewares == (MiddlewareRef("strip", "gw"),)
+    assert installation_of(Configuration()).proxy_web_middlewares == (MiddlewareRef("strip", "gw"),)
 
 
 @pytest.mark.parametrize(("given", "used"), [("", ""), ("/", ""), ("gateway/", "/gateway"), ("/a/b", "/a/b")])
@@ -32,7 +31,7 @@ def test_the_proxys_prefix_may_be_written_with_or_without_slashes(
     environment: pytest.MonkeyPatch, given: str, used: str
 ) -> None:
     environment.setenv("DASK_GATEWAY__PREFIX", given)
-    assert installation(Configuration()).proxy_prefix == used
+    assert installation_of(Configuration()).proxy_prefix == used
 
 
 def test_a_misspelt_setting_is_an_error(environment: pytest.MonkeyPatch) -> None:

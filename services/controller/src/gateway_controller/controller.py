@@ -12,12 +12,12 @@ from gateway_common.clock import Clock, system_clock
 from gateway_common.configuration.model import Configuration
 from gateway_common.errors import KubeError, TooManyRequests
 from gateway_common.kube import KubeClient
+from gateway_common.manifests.installation import installation_of
 from gateway_common.object_store import ObjectKey
 from gateway_controller.cleanup import Cleanup
 from gateway_controller.informers import Informers
 from gateway_controller.queue import WorkQueue
 from gateway_controller.reconcile import Reconciler
-from gateway_controller.settings import installation
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Controller:
             client, instance=settings.instance, namespaces=settings.namespaces, wake=self.queue.add
         )
         self._reconciler = Reconciler(
-            client, self._informers, installation(settings), lambda: datetime.fromtimestamp(clock(), UTC)
+            client, self._informers, installation_of(settings), lambda: datetime.fromtimestamp(clock(), UTC)
         )
         self._cleanup = Cleanup(
             client,

@@ -8,14 +8,14 @@ from typing import Any
 
 from gateway_common.errors import AlreadyExists, Conflict, Invalid, KubeError, NotFound
 from gateway_common.kube import KubeClient
+from gateway_common.manifests.installation import Installation
+from gateway_common.manifests.metadata import with_owner
 from gateway_common.model import DaskClusterStatus
 from gateway_common.names import CLUSTER_LABEL, INSTANCE_LABEL, scheduler_pod_name
 from gateway_common.object_store import ObjectKey
 from gateway_common.resources import DASKCLUSTERS, PODS, SECRETS, Resource
 from gateway_controller.certificates import make_credentials
-from gateway_controller.core.build.metadata import with_owner
 from gateway_controller.core.build.secret import build_secret
-from gateway_controller.core.installation import Installation
 from gateway_controller.core.observed import Cluster, Observed
 from gateway_controller.core.plan import Action, Batch, Create, CreateCredentials, Delete, DeletePods, Owner
 from gateway_controller.core.status import status_patch
@@ -95,7 +95,7 @@ class Executor:
 
     async def _create_credentials(self, run: "_Run") -> None:
         credentials = await make_credentials(run.cluster.name, self._now())
-        manifest = build_secret(self._installation, run.cluster, credentials)
+        manifest = build_secret(self._installation, run.cluster.full_name, credentials)
         await self._create(run.cluster, SECRETS, run.owned_by_cluster(manifest))
 
     async def _create_scheduler(self, run: "_Run", manifest: dict[str, Any]) -> str:

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from gateway_common.errors import Conflict, KubeError, KubeUnavailable, TooManyRequests
 from gateway_common.kube import KubeClient
+from gateway_common.manifests.installation import Installation
 from gateway_common.object_store import ObjectKey
-from gateway_controller.core.installation import Installation
 from gateway_controller.core.observed import Observed
 from gateway_controller.core.plan import Plan, plan
 from gateway_controller.core.status import with_problem

@@ -8,16 +8,16 @@ from typing import Any
 
 from gateway_common.config import ClusterConfig
 from gateway_common.errors import InvalidConfig
+from gateway_common.manifests.installation import Installation
+from gateway_common.manifests.metadata import label_selector
+from gateway_common.manifests.scheduler_pod import build_scheduler_pod
+from gateway_common.manifests.worker_pod import build_worker_pods
 from gateway_common.model import DaskClusterStatus, Phase
 from gateway_common.names import WORKER_COMPONENT, secret_name
 from gateway_common.resources import INGRESSROUTES, INGRESSROUTETCPS, PODS, SECRETS, SERVICES, Resource
 from gateway_controller.core.build.ingress_route import build_ingress_route
 from gateway_controller.core.build.ingress_route_tcp import build_ingress_route_tcp
-from gateway_controller.core.build.metadata import label_selector
-from gateway_controller.core.build.scheduler_pod import build_scheduler_pod
 from gateway_controller.core.build.service import build_service
-from gateway_controller.core.build.worker_pod import build_worker_pods
-from gateway_controller.core.installation import Installation
 from gateway_controller.core.observed import Observed, Pod, parse_config
 from gateway_controller.core.rules import Verdict, judge
 from gateway_controller.core.scaling import batches, scale_workers
@@ -144,7 +144,7 @@ def _delete_pods(
 ) -> tuple[Batch, ...]:
     if all(pod.deleting for pod in pods):
         return ()
-    selector = label_selector(installation, observed.cluster, component)
+    selector = label_selector(installation, observed.cluster.full_name, component)
     return ((DeletePods(selector, frozenset(pod.uid for pod in pods)),),)
 
 
@@ -171,12 +171,12 @@ def _keep(observed: Observed, installation: Installation, verdict: Verdict) -> P
 
 def _create_children(observed: Observed, installation: Installation, config: ClusterConfig) -> tuple[Batch, ...]:
     """All at once: the routes are live by the time the scheduler serves."""
-    cluster = observed.cluster
-    pod = Create(PODS, build_scheduler_pod(installation, cluster, config), Owner.CLUSTER)
+    name = observed.cluster.full_name
+    pod = Create(PODS, build_scheduler_pod(installation, name, config), Owner.CLUSTER)
     routes = (
-        Create(SERVICES, build_service(installation, cluster), Owner.SCHEDULER),
-        Create(INGRESSROUTES, build_ingress_route(installation, cluster), Owner.SCHEDULER),
-        Create(INGRESSROUTETCPS, build_ingress_route_tcp(installation, cluster), Owner.SCHEDULER),
+        Create(SERVICES, build_service(installation, name), Owner.SCHEDULER),
+        Create(INGRESSROUTES, build_ingress_route(installation, name), Owner.SCHEDULER),
+        Create(INGRESSROUTETCPS, build_ingress_route_tcp(installation, name), Owner.SCHEDULER),
     )
     # The Secret comes first: a kubelet that finds none to mount waits long before it looks again.
     return ((CreateCredentials(),), *(() if observed.scheduler else ((pod,),)), routes)
@@ -188,7 +188,7 @@ def _scale(observed: Observed, installation: Installation, config: ClusterConfig
     if scaling.delete:
         steps.append(tuple(Delete(PODS, pod.name, pod.uid) for pod in scaling.delete))
     if scaling.create:
-        pods = iter(build_worker_pods(installation, observed.cluster, config, scaling.create))
+        pods = iter(build_worker_pods(installation, observed.cluster.full_name, config, scaling.create))
         steps += [
             tuple(Create(PODS, pod, Owner.SCHEDULER) for pod in islice(pods, size))
             for size in batches(len(scaling.create))

@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from gateway_common.names import DASHBOARD_PORT, SCHEDULER_COMPONENT, dashboard_path, service_name
+from gateway_common.manifests.installation import Installation
+from gateway_common.manifests.metadata import build_metadata
+from gateway_common.names import DASHBOARD_PORT, SCHEDULER_COMPONENT, ClusterName, dashboard_path, service_name
 from gateway_common.resources import INGRESSROUTES, Manifest
-from gateway_controller.core.build.metadata import build_metadata
-from gateway_controller.core.installation import Installation
-from gateway_controller.core.observed import Cluster
 
 
-def build_ingress_route(installation: Installation, cluster: Cluster) -> Manifest:
+def build_ingress_route(installation: Installation, cluster: ClusterName) -> Manifest:
     name = service_name(cluster.name)
-    path = installation.proxy_prefix + dashboard_path(cluster.full_name)
+    path = installation.proxy_prefix + dashboard_path(cluster)
     route: dict[str, Any] = {
         "kind": "Rule",
         "match": f"PathPrefix(`{path}`)",

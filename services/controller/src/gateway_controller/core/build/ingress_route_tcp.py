@@ -1,13 +1,12 @@
 """The IngressRouteTCP to a cluster's scheduler (K-018)."""
 
-from gateway_common.names import SCHEDULER_COMPONENT, SCHEDULER_PORT, service_name, sni_host
+from gateway_common.manifests.installation import Installation
+from gateway_common.manifests.metadata import build_metadata
+from gateway_common.names import SCHEDULER_COMPONENT, SCHEDULER_PORT, ClusterName, service_name, sni_host
 from gateway_common.resources import INGRESSROUTETCPS, Manifest
-from gateway_controller.core.build.metadata import build_metadata
-from gateway_controller.core.installation import Installation
-from gateway_controller.core.observed import Cluster
 
 
-def build_ingress_route_tcp(installation: Installation, cluster: Cluster) -> Manifest:
+def build_ingress_route_tcp(installation: Installation, cluster: ClusterName) -> Manifest:
     name = service_name(cluster.name)
     return {
         "apiVersion": INGRESSROUTETCPS.api_version,
@@ -17,7 +16,7 @@ def build_ingress_route_tcp(installation: Installation, cluster: Cluster) -> Man
             "entryPoints": [installation.proxy_tcp_entrypoint],
             "routes": [
                 {
-                    "match": f"HostSNI(`{sni_host(cluster.full_name)}`)",
+                    "match": f"HostSNI(`{sni_host(cluster)}`)",
                     "services": [{"name": name, "namespace": cluster.namespace, "port": SCHEDULER_PORT}],
                 }
             ],

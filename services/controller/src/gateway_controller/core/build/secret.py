@@ -3,17 +3,17 @@
 from base64 import b64encode
 from dataclasses import dataclass
 
+from gateway_common.manifests.installation import Installation
+from gateway_common.manifests.metadata import build_metadata
 from gateway_common.names import (
     API_TOKEN_KEY,
     CERTIFICATE_KEY,
     CREDENTIALS_COMPONENT,
     PRIVATE_KEY_KEY,
+    ClusterName,
     secret_name,
 )
 from gateway_common.resources import SECRETS, Manifest
-from gateway_controller.core.build.metadata import build_metadata
-from gateway_controller.core.installation import Installation
-from gateway_controller.core.observed import Cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Credentials:
         return "Credentials(...)"
 
 
-def build_secret(installation: Installation, cluster: Cluster, credentials: Credentials) -> Manifest:
+def build_secret(installation: Installation, cluster: ClusterName, credentials: Credentials) -> Manifest:
     values = {
         CERTIFICATE_KEY: credentials.certificate,
         PRIVATE_KEY_KEY: credentials.private_key,

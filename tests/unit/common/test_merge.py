@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway_controller.core.build.merge import deep_merge
+from gateway_common.merge import deep_merge
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping
 
-from gateway_common.names import CLUSTER_LABEL, COMPONENT_LABEL, INSTANCE_LABEL
+from gateway_common.manifests.installation import Installation
+from gateway_common.names import CLUSTER_LABEL, COMPONENT_LABEL, INSTANCE_LABEL, ClusterName
 from gateway_common.resources import Manifest, Resource
-from gateway_controller.core.installation import Installation
-from gateway_controller.core.observed import Cluster
 
 
-def selector_labels(installation: Installation, cluster: Cluster) -> dict[str, str]:
+def selector_labels(installation: Installation, cluster: ClusterName) -> dict[str, str]:
     """The labels of everything that belongs to a cluster, and of nothing else."""
     return {INSTANCE_LABEL: installation.instance, CLUSTER_LABEL: cluster.name}
 
 
-def label_selector(installation: Installation, cluster: Cluster, component: str = "") -> str:
+def label_selector(installation: Installation, cluster: ClusterName, component: str = "") -> str:
     """The same as a query, of one component or of all."""
     labels = selector_labels(installation, cluster) | ({COMPONENT_LABEL: component} if component else {})
     return ",".join(f"{key}={value}" for key, value in labels.items())
@@ -21,7 +20,7 @@ def label_selector(installation: Installation, cluster: Cluster, component: str 
 
 def build_metadata(
     installation: Installation,
-    cluster: Cluster,
+    cluster: ClusterName,
     name: str,
     component: str,
     extra_labels: Mapping[str, str] | None = None,

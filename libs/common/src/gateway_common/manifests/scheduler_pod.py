@@ -1,22 +1,24 @@
 """The scheduler's Pod (K-011, S-030)."""
 
 from gateway_common.config import ClusterConfig
+from gateway_common.manifests.installation import Installation
+from gateway_common.manifests.metadata import build_metadata
+from gateway_common.manifests.pod import build_container, build_pod, reserved_environment, resource_amounts
 from gateway_common.names import (
     DASHBOARD_PORT,
     SCHEDULER_API_PORT,
     SCHEDULER_COMPONENT,
     SCHEDULER_PORT,
+    ClusterName,
     scheduler_pod_name,
 )
 from gateway_common.resources import Manifest
-from gateway_controller.core.build.metadata import build_metadata
-from gateway_controller.core.build.pod import build_container, build_pod, reserved_environment, resource_amounts
-from gateway_controller.core.build.service import PORTS
-from gateway_controller.core.installation import Installation
-from gateway_controller.core.observed import Cluster
+
+#: The scheduler's ports by name.
+SCHEDULER_PORTS = {"scheduler": SCHEDULER_PORT, "dashboard": DASHBOARD_PORT, "api": SCHEDULER_API_PORT}
 
 
-def build_scheduler_pod(installation: Installation, cluster: Cluster, config: ClusterConfig) -> Manifest:
+def build_scheduler_pod(installation: Installation, cluster: ClusterName, config: ClusterConfig) -> Manifest:
     limit_cores = config.scheduler_cores_limit or config.scheduler_cores
     limit_memory = config.scheduler_memory_limit or config.scheduler_memory
     container = build_container(
@@ -28,7 +30,7 @@ def build_scheduler_pod(installation: Installation, cluster: Cluster, config: Cl
         requests=resource_amounts(config.scheduler_cores, config.scheduler_memory),
         limits=resource_amounts(limit_cores, limit_memory),
         more={
-            "ports": [{"name": name, "containerPort": port} for name, port in PORTS.items()],
+            "ports": [{"name": name, "containerPort": port} for name, port in SCHEDULER_PORTS.items()],
             # The period is what a user waits on average once the scheduler serves, twice over.
             "readinessProbe": {
                 "httpGet": {"path": "/api/health", "port": SCHEDULER_API_PORT},

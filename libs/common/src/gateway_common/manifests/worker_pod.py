@@ -3,12 +3,18 @@
 from collections.abc import Iterable
 
 from gateway_common.config import ClusterConfig
-from gateway_common.names import DASHBOARD_PORT, SCHEDULER_PORT, WORKER_COMPONENT, service_name, worker_pod_name
+from gateway_common.manifests.installation import Installation
+from gateway_common.manifests.metadata import build_metadata
+from gateway_common.manifests.pod import build_container, build_pod, reserved_environment, resource_amounts
+from gateway_common.names import (
+    DASHBOARD_PORT,
+    SCHEDULER_PORT,
+    WORKER_COMPONENT,
+    ClusterName,
+    service_name,
+    worker_pod_name,
+)
 from gateway_common.resources import Manifest
-from gateway_controller.core.build.metadata import build_metadata
-from gateway_controller.core.build.pod import build_container, build_pod, reserved_environment, resource_amounts
-from gateway_controller.core.installation import Installation
-from gateway_controller.core.observed import Cluster
 
 _WORKER_NAME = "DASK_GATEWAY_WORKER_NAME"
 #: A nanny that forks its worker has not imported everything twice. An environment of the user's may say otherwise.
@@ -16,7 +22,7 @@ _DEFAULT_ENVIRONMENT = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "for
 
 
 def build_worker_pods(
-    installation: Installation, cluster: Cluster, config: ClusterConfig, slots: Iterable[int]
+    installation: Installation, cluster: ClusterName, config: ClusterConfig, slots: Iterable[int]
 ) -> list[Manifest]:
     """One Pod a slot; they differ in nothing but their name."""
     template = _build_template(installation, cluster, config)
@@ -26,7 +32,7 @@ def build_worker_pods(
     ]
 
 
-def _build_template(installation: Installation, cluster: Cluster, config: ClusterConfig) -> Manifest:
+def _build_template(installation: Installation, cluster: ClusterName, config: ClusterConfig) -> Manifest:
     limit_cores = config.worker_cores_limit or config.worker_cores
     limit_memory = config.worker_memory_limit or config.worker_memory
     pod_name = {"name": _WORKER_NAME, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
@@ -59,7 +65,7 @@ def _build_template(installation: Installation, cluster: Cluster, config: Cluste
     )
 
 
-def _worker_args(cluster: Cluster, config: ClusterConfig, memory_limit: int) -> list[str]:
+def _worker_args(cluster: ClusterName, config: ClusterConfig, memory_limit: int) -> list[str]:
     return [
         *config.worker_cmd,
         f"tls://{service_name(cluster.name)}.{cluster.namespace}:{SCHEDULER_PORT}",

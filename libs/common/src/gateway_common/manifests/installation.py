@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from gateway_common.configuration.model import Configuration
+
 
 @dataclass(frozen=True, slots=True)
 class MiddlewareRef:
@@ -25,3 +27,18 @@ class Installation:
     proxy_web_entrypoint: str = "web"
     proxy_tcp_entrypoint: str = "tcp"
     proxy_web_middlewares: tuple[MiddlewareRef, ...] = ()
+
+
+def installation_of(configuration: Configuration) -> Installation:
+    """What manifests have to know of the configuration."""
+    group = configuration.controller
+    return Installation(
+        instance=configuration.instance,
+        api_url=configuration.api_url,
+        common_labels=configuration.common_labels,
+        common_annotations=configuration.common_annotations,
+        proxy_prefix=configuration.prefix,
+        proxy_web_entrypoint=group.proxy_web_entrypoint,
+        proxy_tcp_entrypoint=group.proxy_tcp_entrypoint,
+        proxy_web_middlewares=tuple(MiddlewareRef(m.name, m.namespace) for m in group.proxy_web_middlewares),
+    )

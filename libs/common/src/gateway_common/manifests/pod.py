@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway_common.config import ClusterConfig
+from gateway_common.manifests.installation import Installation
+from gateway_common.merge import deep_merge
 from gateway_common.names import (
     API_TOKEN_KEY,
     CERTIFICATE_KEY,
     CREDENTIALS_PATH,
     PRIVATE_KEY_KEY,
+    ClusterName,
     secret_name,
 )
 from gateway_common.resources import PODS, Manifest
-from gateway_controller.core.build.merge import deep_merge
-from gateway_controller.core.installation import Installation
-from gateway_controller.core.observed import Cluster
 
 _VOLUME = "dask-credentials"
 _CERTIFICATE = f"{CREDENTIALS_PATH}/{CERTIFICATE_KEY}"
@@ -22,11 +22,11 @@ _PRIVATE_KEY = f"{CREDENTIALS_PATH}/{PRIVATE_KEY_KEY}"
 _TLS = "DASK_DISTRIBUTED__COMM__TLS__"
 
 
-def reserved_environment(installation: Installation, cluster: Cluster) -> list[Manifest]:
+def reserved_environment(installation: Installation, cluster: ClusterName) -> list[Manifest]:
     """What Dask and the preload need to find and trust each other (S-033)."""
     values = {
         "DASK_GATEWAY_API_URL": installation.api_url,
-        "DASK_GATEWAY_CLUSTER_NAME": str(cluster.full_name),
+        "DASK_GATEWAY_CLUSTER_NAME": str(cluster),
         "DASK_GATEWAY_API_TOKEN": f"{CREDENTIALS_PATH}/{API_TOKEN_KEY}",
         f"{_TLS}CA_FILE": _CERTIFICATE,
         f"{_TLS}SCHEDULER__CERT": _CERTIFICATE,
@@ -72,7 +72,7 @@ def build_container(
 
 
 def build_pod(
-    cluster: Cluster,
+    cluster: ClusterName,
     config: ClusterConfig,
     *,
     metadata: Manifest,
