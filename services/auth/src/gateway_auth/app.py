@@ -15,12 +15,13 @@ from gateway_auth.signer import Signer, SigningKey, load_signing_keys
 from gateway_common.clock import Clock, system_clock
 from gateway_common.configuration.model import Configuration
 from gateway_common.configuration.services import AuthGroup
+from gateway_common.errors import InvalidConfig
 
 logger = logging.getLogger(__name__)
 
 
 def create_app(settings: Configuration, *, clock: Clock = system_clock) -> FastAPI:
-    """The service as an ASGI application; raises InvalidSigningKey."""
+    """The service as an ASGI application; raises InvalidSigningKey and InvalidConfig."""
     signer = Signer(_signing_keys(settings.auth), audience=settings.instance, lifetime=settings.auth.session_lifetime)
     app = FastAPI(
         title="Dask Gateway authentication",
@@ -45,6 +46,8 @@ def _signing_keys(settings: AuthGroup) -> list[SigningKey]:
 
 
 def _authenticator(settings: AuthGroup) -> Authenticator:
+    if settings.authenticator != "simple":
+        raise InvalidConfig(f"auth.authenticator: {settings.authenticator} is not available yet, only simple is")
     password = settings.simple.password.get_secret_value() if settings.simple.password else ""
     if not password:
         logger.warning("No password is set: whoever reaches the gateway can be any user.")
