@@ -14,7 +14,9 @@ from fastapi.openapi.utils import get_openapi
 
 from dask_gateway_server.options import OptionsSource
 from gateway_api import http_errors
+from gateway_api.admins import Admins
 from gateway_api.auth_client import AuthClient
+from gateway_api.clusters.endpoints import described_router
 from gateway_api.clusters.endpoints import router as clusters_router
 from gateway_api.clusters.repository import ClusterRepository
 from gateway_api.clusters.service import ClusterService
@@ -75,7 +77,7 @@ def create_app(
     app.state.prefix = prefix
     app.state.clock = clock
     app.state.max_body_size = settings.api.max_body_size
-    for router in (clusters_router, heartbeats_router, options_router, health_router):
+    for router in (clusters_router, described_router, heartbeats_router, options_router, health_router):
         # flat, because matching a router within a router costs as much as the rest of the request
         app.router.routes.extend(router.routes)
     add_docs(app, prefix)
@@ -116,7 +118,7 @@ async def _lifespan(
         app.state.sessions = SessionService(auth, tokens, clock)
         app.state.cluster_tokens = ClusterTokens(repository)
         app.state.options = options_service
-        app.state.clusters = ClusterService(repository, options_service, schedulers)
+        app.state.clusters = ClusterService(repository, options_service, schedulers, admins=Admins(settings.admin))
         app.state.heartbeats = HeartbeatService(repository, clock)
         app.state.health = HealthService(app.version, serving=lambda: not watching.done())
         app.state.waiters = repository.waiters

@@ -23,9 +23,10 @@ class UnexpectedErrorModel(ErrorModel):
 
 _DESCRIPTIONS = {
     401: "Nobody has said who is calling. `WWW-Authenticate` says what to send.",
-    403: "The cluster is another user's.",
+    403: "The cluster is, or the clusters are, another user's, and the caller is no administrator.",
     404: "There is no such cluster.",
-    409: "Not possible in the cluster's present state, or its scheduler does not answer, or Kubernetes forbids it.",
+    409: "Not possible in the cluster's present state, or beyond a limit, or its scheduler does not answer, or "
+    "Kubernetes forbids it.",
     413: "The body is too long.",
     422: "The request is wrong; the text names the field and what was expected.",
     503: "A part of the gateway does not answer. `Retry-After` says when to try again.",
@@ -71,6 +72,6 @@ def describe_security(document: dict[str, Any]) -> dict[str, Any]:
         for method, operation in operations.items():
             if path.endswith("/heartbeat"):
                 operation["security"] = [{"cluster": []}]
-            elif path.startswith("/api/v1/"):
+            elif path.startswith(("/api/v1/", "/api/v2/")):
                 operation["security"] = [*_USER, {"cluster": []}] if method == "delete" else _USER
     return document

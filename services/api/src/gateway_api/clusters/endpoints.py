@@ -1,7 +1,8 @@
 """The cluster routes: HTTP in, HTTP out, nothing decided here."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Coroutine
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
@@ -10,7 +11,9 @@ from gateway_api.callers import ClusterToken, CurrentUser, UserOrCluster
 from gateway_api.clusters.schemas import (
     AdaptRequest,
     ClusterList,
+    ClusterList2,
     ClusterModel,
+    ClusterModel2,
     CreatedModel,
     CreateRequest,
     ScaledModel,
@@ -22,6 +25,8 @@ from gateway_api.openapi import body_of, errors
 from gateway_api.responses import json_bytes, json_response
 
 router = APIRouter(prefix="/api/v1/clusters", tags=["clusters"], route_class=DirectRoute)
+#: Version 2 shows more of a cluster: released clients break on one key too many.
+described_router = APIRouter(prefix="/api/v2/clusters", tags=["clusters"], route_class=DirectRoute)
 
 
 async def cluster_service(request: Request) -> ClusterService:
@@ -31,19 +36,34 @@ async def cluster_service(request: Request) -> ClusterService:
 
 
 Service = Annotated[ClusterService, Depends(cluster_service)]
+Statuses = Annotated[
+    str | None,
+    Query(description="Comma-separated states of any case. Default: `pending,running`.", examples=["running"]),
+]
+Owner = Annotated[
+    str | None,
+    Query(alias="user", description="Whose: a user's name, or `*` for all. For administrators. Default: the caller's."),
+]
+Wait = Annotated[
+    str | None,
+    Query(description="Empty or `1`: answer when the cluster no longer is pending, at the latest after 20 s."),
+]
 
 
-@router.get("/", summary="List clusters", response_model=ClusterList, responses=errors(401, 422))
-async def list_clusters(
-    user: CurrentUser,
-    service: Service,
-    status: Annotated[
-        str | None,
-        Query(description="Comma-separated states of any case. Default: `pending,running`.", examples=["running"]),
-    ] = None,
+@router.get("/", summary="List clusters", response_model=ClusterList, responses=errors(401, 403, 422))
+async def list_clusters(user: CurrentUser, service: Service, status: Statuses = None, owner: Owner = None) -> Response:
+    """Clusters by name, in no order."""
+    return json_bytes(await service.list(user, parse_statuses(status), user=owner))
+
+
+@described_router.get(
+    "/", summary="List clusters with all there is to say", response_model=ClusterList2, responses=errors(401, 403, 422)
+)
+async def list_described_clusters(
+    user: CurrentUser, service: Service, status: Statuses = None, owner: Owner = None
 ) -> Response:
-    """The caller's own clusters, by name, in no order."""
-    return json_bytes(await service.list(user, parse_statuses(status)))
+    """Clusters by name, in no order."""
+    return json_bytes(await service.list(user, parse_statuses(status), user=owner, described=True))
 
 
 @router.post(
@@ -67,27 +87,27 @@ async def create_cluster(request: Request, user: CurrentUser, service: Service) 
     responses=errors(401, 403, 404, 422),
 )
 async def get_cluster(
-    cluster: str,
-    request: Request,
-    user: CurrentUser,
-    service: Service,
-    wait: Annotated[
-        str | None,
-        Query(description="Empty or `1`: answer when the cluster no longer is pending, at the latest after 20 s."),
-    ] = None,
+    cluster: str, request: Request, user: CurrentUser, service: Service, wait: Wait = None
 ) -> Response:
     """The cluster as it is. While it runs, with the certificate and key that clients need."""
     if not _wants_wait(wait):
         return json_bytes(await service.read(user, cluster))
-    waiting = asyncio.ensure_future(service.wait(user, cluster))
-    gone = asyncio.ensure_future(_disconnected(request))
-    try:
-        await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
-        # nobody reads the answer to a caller that has hung up
-        return json_bytes(waiting.result()) if waiting.done() else Response(status_code=204)
-    finally:
-        waiting.cancel()
-        gone.cancel()
+    return await _unless_gone(request, service.wait(user, cluster))
+
+
+@described_router.get(
+    "/{cluster}",
+    summary="Read or wait for a cluster, with all there is to say",
+    response_model=ClusterModel2,
+    responses=errors(401, 403, 404, 422),
+)
+async def get_described_cluster(
+    cluster: str, request: Request, user: CurrentUser, service: Service, wait: Wait = None
+) -> Response:
+    """The cluster as it is, and why."""
+    if not _wants_wait(wait):
+        return json_bytes(await service.read(user, cluster, described=True))
+    return await _unless_gone(request, service.wait(user, cluster, described=True))
 
 
 @router.delete("/{cluster}", summary="Stop a cluster", status_code=204, responses=errors(401, 403, 422))
@@ -134,6 +154,19 @@ def _wants_wait(text: str | None) -> bool:
         return text == "" or bool(int(text))
     except ValueError:
         return False
+
+
+async def _unless_gone(request: Request, answer: Coroutine[Any, Any, bytes]) -> Response:
+    """The answer, or none where the caller hangs up before."""
+    waiting = asyncio.ensure_future(answer)
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
+        # nobody reads the answer to a caller that has hung up
+        return json_bytes(waiting.result()) if waiting.done() else Response(status_code=204)
+    finally:
+        waiting.cancel()
+        gone.cancel()
 
 
 async def _disconnected(request: Request) -> None:

@@ -4,7 +4,7 @@ The JSON of a cluster is made here, when its object changes, and never when some
 clients pass its keys to a constructor: one key too many breaks every one of them (R-030). No I/O.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -59,15 +59,23 @@ class Record:
         What stands before `body` in a list of clusters: the name as a JSON key.
     config
         `spec.config` as stored.
+    groups
+        Those of its user's groups whose limits count for it.
+    admitted
+        Whether the controller has found room for it: its objects are being made, or it is further than that.
     """
 
     __slots__ = (
         "_head",
         "active",
+        "admitted",
         "body",
         "config",
         "entry",
+        "groups",
+        "message",
         "name",
+        "reason",
         "replicas",
         "scheduler_address",
         "scheduler_started",
@@ -86,9 +94,13 @@ class Record:
         self.active: bool = spec.get("active", True)
         self.replicas: int = spec.get("replicas", 0)
         self.config: Mapping[str, Any] = spec.get("config") or {}
+        self.groups: Sequence[str] = spec.get("groups") or ()
+        self.reason: str | None = status.get("reason")
+        self.message: str | None = status.get("message")
         self.scheduler_address: str = status.get("schedulerAddress") or ""
         self.scheduler_started = SCHEDULER_STARTED_ANNOTATION in (metadata.get("annotations") or {})
         self.status = classify_status(status.get("phase"), self.active)
+        self.admitted = self.status is ClusterStatus.RUNNING or "schedulerPod" in status
         self.entry = orjson.dumps(str(self.name)) + b":"
         self._head = self._without_credentials(metadata, spec, status)
         self.body = None if self.status is ClusterStatus.RUNNING else self.body_without_credentials
@@ -122,6 +134,11 @@ class Record:
             limit = self.config.get("cluster_max_workers")
             return limit if isinstance(limit, int) else None
 
+    def described(self, body: bytes) -> bytes:
+        """The cluster's JSON in version 2 of the REST API, made of that in version 1."""
+        more = {"user": self.user, "reason": self.reason, "message": self.message, "workers": self.replicas}
+        return body[:-1] + b"," + orjson.dumps(more)[1:]
+
     def complete(self, credentials: Credentials) -> bytes:
         """Make `body` with the credentials in it."""
         self.body = self._head + credentials.tail
@@ -140,14 +157,22 @@ def classify_status(phase: str | None, active: bool) -> ClusterStatus:
 
 
 def build_dask_cluster(
-    name: str, labels: Mapping[str, str], user: str, options: Mapping[str, Any], config: Mapping[str, Any]
+    name: str,
+    labels: Mapping[str, str],
+    user: str,
+    groups: Sequence[str],
+    options: Mapping[str, Any],
+    config: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The DaskCluster of a new cluster (K-002)."""
+    spec: dict[str, Any] = {"username": user, "options": dict(options), "config": dict(config)}
+    if groups:
+        spec["groups"] = list(groups)
     return {
         "apiVersion": DASKCLUSTERS.api_version,
         "kind": DASKCLUSTERS.kind,
         "metadata": {"name": name, "labels": dict(labels)},
-        "spec": {"username": user, "options": dict(options), "config": dict(config)},
+        "spec": spec,
     }
 
 

@@ -13,8 +13,10 @@ from typing import Any
 
 from gateway_api.clusters.record import FINISHED, Credentials, Record, build_dask_cluster
 from gateway_api.clusters.waiters import Waiters
+from gateway_api.errors import InvalidRequest
 from gateway_api.single_flight import SingleFlight
 from gateway_common.clock import to_rfc3339
+from gateway_common.configuration.model import ALL_NAMESPACES
 from gateway_common.errors import NotFound
 from gateway_common.informer import Informer, ObjectKey
 from gateway_common.kube import KubeClient
@@ -50,10 +52,12 @@ class ClusterRepository:
         self._kube = kube
         self._instance = instance
         self._namespaces = frozenset(namespaces)
+        everywhere = ALL_NAMESPACES in self._namespaces
+        self._everywhere = everywhere
         self._informer: Informer[Record] = Informer(
             kube,
             DASKCLUSTERS,
-            namespaces=list(namespaces),
+            namespaces=None if everywhere else list(namespaces),
             label_selector=instance_selector(instance),
             transform=self._record_of,
             index=lambda record: record.user,
@@ -81,23 +85,40 @@ class ClusterRepository:
         """All clusters of one user as last seen, finished ones included."""
         return self._informer.by_index(user)
 
+    def all(self) -> list[Record]:
+        """All clusters of everybody as last seen, finished ones included."""
+        return self._informer.values()
+
     async def find(self, name: ClusterName) -> Record | None:
         """The cluster from the cache, else from Kubernetes; raises KubeError."""
         return self.cached(name) or await self.refresh(name)
 
     async def refresh(self, name: ClusterName) -> Record | None:
         """The cluster as Kubernetes has it now, None where this gateway has no such cluster; raises KubeError."""
-        if name.namespace not in self._namespaces:
+        if not self._everywhere and name.namespace not in self._namespaces:
             return None
         return await self._live_reads.run(name, lambda: self._read(name))
 
     async def create(
-        self, name: ClusterName, *, user: str, options: Mapping[str, Any], config: Mapping[str, Any]
+        self,
+        name: ClusterName,
+        *,
+        user: str,
+        groups: Sequence[str] = (),
+        options: Mapping[str, Any],
+        config: Mapping[str, Any],
     ) -> Record:
-        """Make a cluster; raises KubeError."""
+        """Make a cluster; raises InvalidRequest where there is no such namespace, and KubeError."""
         labels = {NAME_LABEL: APP_NAME, INSTANCE_LABEL: self._instance, CLUSTER_LABEL: name.name}
-        manifest = build_dask_cluster(name.name, labels, user, options, config)
-        return self._absorb(await self._kube.create(DASKCLUSTERS, manifest, namespace=name.namespace))
+        manifest = build_dask_cluster(name.name, labels, user, groups, options, config)
+        try:
+            return self._absorb(await self._kube.create(DASKCLUSTERS, manifest, namespace=name.namespace))
+        except NotFound as error:
+            # nothing else can be missing: the informer lists the same resource
+            raise InvalidRequest(
+                f"namespace: Kubernetes has no namespace {name.namespace!r}, in which this cluster would run. "
+                "Ask the operator of this gateway to create it."
+            ) from error
 
     async def deactivate(self, record: Record) -> None:
         """Ask the controller to stop the cluster; does nothing where it is gone already. Raises KubeError."""

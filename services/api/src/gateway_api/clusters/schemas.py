@@ -44,6 +44,32 @@ class ClusterList(RootModel[dict[str, ClusterModel]]):
     model_config = ConfigDict(json_schema_extra={"example": {EXAMPLE_NAME: EXAMPLE_CLUSTER}})
 
 
+EXAMPLE_CLUSTER_2: JsonDict = {
+    **EXAMPLE_CLUSTER,
+    "user": "alice",
+    "reason": "SchedulerRunning",
+    "message": "The scheduler is running",
+    "workers": 4,
+}
+
+
+class ClusterModel2(ClusterModel):
+    """A cluster, with what version 1 can't say."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLE_CLUSTER_2})
+
+    user: str = Field(description="Whose it is.")
+    reason: str | None = Field(description="Why it is in its state, in one word. Null: nothing has been decided yet.")
+    message: str | None = Field(description="The same in words for people.")
+    workers: int = Field(description="How many workers are wanted.")
+
+
+class ClusterList2(RootModel[dict[str, ClusterModel2]]):
+    """Clusters by name."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {EXAMPLE_NAME: EXAMPLE_CLUSTER_2}})
+
+
 class CreateRequest(BaseModel):
     """A request for a new cluster."""
 

@@ -4,9 +4,10 @@ Knows no HTTP and no Kubernetes.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from uuid import uuid4
 
+from gateway_api.admins import Admins
 from gateway_api.clusters.record import LIVE, ClusterStatus, Record
 from gateway_api.clusters.repository import ClusterRepository
 from gateway_api.clusters.schemas import AdaptRequest, CreateRequest, ScaleRequest
@@ -26,6 +27,9 @@ from gateway_common.principal import Principal
 #: Seconds that a request may wait for a cluster (R-052). Proxies cut what takes much longer.
 LONGEST_WAIT = 20.0
 
+#: In place of a user's name: whoever it is.
+EVERYBODY = "*"
+
 
 class ClusterService:
     """What a user can do with clusters."""
@@ -36,24 +40,42 @@ class ClusterService:
         options: OptionsService,
         schedulers: SchedulerClient,
         *,
+        admins: Admins,
         longest_wait: float = LONGEST_WAIT,
         new_name: Callable[[], str] = lambda: uuid4().hex,
     ) -> None:
         self._repository = repository
         self._options = options
         self._schedulers = schedulers
+        self._admins = admins
         self._longest_wait = longest_wait
         self._new_name = new_name
 
-    async def list(self, principal: Principal, statuses: Collection[ClusterStatus]) -> bytes:
-        """The user's clusters in these states: a JSON object, clusters by name."""
-        records = [record for record in self._repository.of_user(principal.name) if record.status in statuses]
+    async def list(
+        self,
+        principal: Principal,
+        statuses: Collection[ClusterStatus],
+        *,
+        user: str | None = None,
+        described: bool = False,
+    ) -> bytes:
+        """Clusters in these states: a JSON object, clusters by name. Raises PermissionDenied.
+
+        Parameters
+        ----------
+        user
+            Whose; `*` means everybody's. Default: the caller's own.
+        described
+            As version 2 of the REST API shows them.
+        """
+        records = [record for record in self._visible(principal, user) if record.status in statuses]
         unfinished = [record for record in records if record.body is None]
         bodies = await asyncio.gather(*map(self._repository.body, unfinished))
         late = {record.name: body for record, body in zip(unfinished, bodies, strict=True)}
         parts = [b"{"]
         for record in records:
-            parts += (record.entry, record.body or late[record.name], b",")
+            body = record.body or late[record.name]
+            parts += (record.entry, record.described(body) if described else body, b",")
         # one copy of what may be megabytes
         parts[max(len(parts) - 1, 1) :] = [b"}"]
         return b"".join(parts)
@@ -68,11 +90,13 @@ class ClusterService:
         record = await self._repository.create(name, user=principal.name, options=chosen.options, config=chosen.config)
         return record.name
 
-    async def read(self, principal: Principal, name: str) -> bytes:
+    async def read(self, principal: Principal, name: str, *, described: bool = False) -> bytes:
         """One cluster as JSON; raises ClusterNotFound and PermissionDenied."""
-        return await self._repository.body(await self._owned(principal, name, "view"))
+        record = await self._owned(principal, name, "view")
+        body = await self._repository.body(record)
+        return record.described(body) if described else body
 
-    async def wait(self, principal: Principal, name: str) -> bytes:
+    async def wait(self, principal: Principal, name: str, *, described: bool = False) -> bytes:
         """One cluster as JSON as soon as it has started or ended, or as it is when the longest wait is over.
 
         Only a cluster that exists and may be seen is waited for.
@@ -80,7 +104,7 @@ class ClusterService:
         record = await self._owned(principal, name, "view")
         if record.status is ClusterStatus.PENDING:
             await self._until_started(record.name)
-        return await self.read(principal, name)
+        return await self.read(principal, name, described=described)
 
     async def stop(self, principal: Principal, name: str) -> None:
         """Stop a cluster; raises PermissionDenied. One that is gone, or never was, is stopped already."""
@@ -120,7 +144,16 @@ class ClusterService:
         await self._tell_scheduler(record, message)
         return notice
 
+    def _visible(self, principal: Principal, user: str | None) -> Sequence[Record]:
+        if user is None or user == principal.name:
+            return self._repository.of_user(principal.name)
+        if principal not in self._admins:
+            whose = "all users" if user == EVERYBODY else f"user {user}"
+            raise PermissionDenied(f"User {principal.name} lacks permissions to list the clusters of {whose}")
+        return self._repository.all() if user == EVERYBODY else self._repository.of_user(user)
+
     async def _owned(self, principal: Principal, text: str, action: str) -> Record:
+        """The cluster if it is the caller's, or the caller an administrator."""
         try:
             name = parse_cluster_name(text)
         except InvalidClusterName as error:
@@ -129,7 +162,7 @@ class ClusterService:
         record = await self._repository.find(name)
         if record is None:
             raise ClusterNotFound(text)
-        if record.user != principal.name:
+        if record.user != principal.name and principal not in self._admins:
             raise PermissionDenied(f"User {principal.name} lacks permissions to {action} cluster {text}")
         return record
 
