@@ -73,7 +73,7 @@ class MiniGateway:
                 return 200, {"version": "1.0"}
             case "GET", ["v1", "options"]:
                 return 200, {"cluster_options": self.options}
-            case "GET", ["v1", "clusters", ""]:
+            case "GET", ["v1" | "v2", "clusters", ""]:
                 return 200, self.clusters
             case "POST", ["v1", "clusters", ""]:
                 name = self.new_cluster["name"]

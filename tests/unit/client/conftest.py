@@ -19,3 +19,10 @@ def _no_address_configured() -> AsyncIterator[None]:
     """The machine's own configuration has no say."""
     with dask.config.set({"gateway.address": None, "gateway.proxy-address": None, "gateway.public-address": None}):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor has the image that the tests may run in."""
+    for name in ("JUPYTER_IMAGE_SPEC", "JUPYTER_IMAGE"):
+        monkeypatch.delenv(name, raising=False)

@@ -35,6 +35,18 @@ async def test_clusters_are_listed_a_line_each(gateway_api: MiniGateway) -> None
     assert gateway_api.exchanges[-1].query == {"status": "RUNNING,PENDING"}
 
 
+@pytest.mark.parametrize(("arguments", "query"), [(("--all",), {"user": "*"}), (("--user", "bob"), {"user": "bob"})])
+async def test_clusters_of_others_are_listed_with_their_owners(
+    gateway_api: MiniGateway, arguments: tuple[str, ...], query: dict[str, str]
+) -> None:
+    gateway_api.clusters = {"ns.a": cluster_record("ns.a", user="bob", reason=None, message=None, workers=1)}
+    code, out, _ = await run("clusters", *arguments, address=gateway_api.url)
+    assert code == 0
+    name, status, *_, owner, link = out.split()
+    assert (name, status, owner, link) == ("ns.a", "RUNNING", "bob", f"{gateway_api.url}/clusters/ns.a/status")
+    assert gateway_api.exchanges[-1].query == query
+
+
 async def test_a_cluster_is_stopped_by_name(gateway_api: MiniGateway) -> None:
     gateway_api.clusters = {"ns.a": cluster_record("ns.a")}
     assert await run("--address", gateway_api.url, "stop", "ns.a") == (0, "", "")

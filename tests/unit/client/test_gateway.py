@@ -80,6 +80,37 @@ async def test_clusters_are_listed_by_status(gateway_api: MiniGateway, status: A
     assert gateway_api.exchanges[-1].query == query
 
 
+@pytest.mark.parametrize(
+    ("arguments", "query"),
+    [
+        ({"all_users": True}, {"user": "*"}),
+        ({"user": "bob", "status": "failed"}, {"user": "bob", "status": "FAILED"}),
+    ],
+)
+async def test_clusters_of_others_say_whose_they_are_and_why_they_are_so(
+    gateway_api: MiniGateway, arguments: dict[str, Any], query: dict[str, str]
+) -> None:
+    more = {"user": "bob", "reason": "QuotaExceeded", "message": "2 of 2 clusters", "workers": 0}
+    gateway_api.clusters["ns.a"] = cluster_record("ns.a", "PENDING", **more)
+    async with client_of(gateway_api) as gateway:
+        (report,) = await gateway.list_clusters(**arguments)
+    assert (report.user, report.reason, report.message) == ("bob", "QuotaExceeded", "2 of 2 clusters")
+    exchange = gateway_api.exchanges[-1]
+    assert (exchange.path, exchange.query) == ("/api/v2/clusters/", query)
+
+
+async def test_own_clusters_come_from_the_first_version_of_the_api_and_are_nobody_elses(
+    gateway_api: MiniGateway,
+) -> None:
+    gateway_api.clusters["ns.a"] = cluster_record("ns.a")
+    async with client_of(gateway_api) as gateway:
+        (report,) = await gateway.list_clusters()
+        with pytest.raises(ValueError, match="Either all_users or user"):
+            await gateway.list_clusters(all_users=True, user="bob")
+    assert (report.user, report.reason, report.message) == (None, None, None)
+    assert [exchange.path for exchange in gateway_api.exchanges] == ["/api/v1/clusters/"]
+
+
 async def test_an_unknown_status_is_an_error_before_any_request(gateway_api: MiniGateway) -> None:
     async with client_of(gateway_api) as gateway:
         with pytest.raises(ValueError, match="'sleeping' is not a valid ClusterStatus"):
@@ -241,6 +272,33 @@ async def test_submitting_sends_options_then_overrides(
         async with client_of(gateway_api) as gateway:
             assert await gateway.submit(options, **overrides) == "default.new"
     assert gateway_api.bodies("POST", "/api/v1/clusters/") == [{"cluster_options": sent}]
+
+
+@pytest.mark.parametrize(
+    ("environment", "sent"),
+    [
+        ({"JUPYTER_IMAGE_SPEC": "hub/notebook:1", "JUPYTER_IMAGE": "other"}, {"notebook_image": "hub/notebook:1"}),
+        ({"JUPYTER_IMAGE": "hub/notebook:2"}, {"notebook_image": "hub/notebook:2"}),
+        ({"JUPYTER_IMAGE_SPEC": ""}, {}),
+    ],
+)
+async def test_a_new_cluster_may_have_the_image_of_the_notebook(
+    gateway_api: MiniGateway, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], sent: dict[str, str]
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    async with client_of(gateway_api) as gateway:
+        await gateway.submit()
+    assert gateway_api.bodies("POST", "/api/v1/clusters/") == [{"cluster_options": {}, **sent}]
+
+
+async def test_a_limit_that_forbids_a_cluster_is_told_in_the_gateways_words(gateway_api: MiniGateway) -> None:
+    text = "2 of 2 clusters are yours already: ns.a, ns.b. Stop one."
+    gateway_api.answers["POST", "/api/v1/clusters/"] = [(409, {"error": text})]
+    async with client_of(gateway_api) as gateway:
+        with pytest.raises(GatewayClusterError) as refusal:
+            await gateway.submit()
+    assert str(refusal.value) == text
 
 
 async def test_options_of_another_type_are_a_type_error(gateway_api: MiniGateway) -> None:

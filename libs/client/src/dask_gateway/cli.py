@@ -20,14 +20,17 @@ def cli(context: click.Context, address: str | None) -> None:
 @click.option(
     "--status", multiple=True, help="pending, running, stopping, stopped or failed. [default: pending, running]"
 )
+@click.option("--all", "all_users", is_flag=True, help="Clusters of all users, for administrators.")
+@click.option("--user", help="Clusters of this user, for administrators.")
 @click.pass_obj
-def clusters(address: str | None, status: tuple[str, ...]) -> None:
-    """List your clusters."""
+def clusters(address: str | None, status: tuple[str, ...], all_users: bool, user: str | None) -> None:
+    """List your clusters, or those of others."""
     with dask_gateway.Gateway(address) as gateway:
-        reports = gateway.list_clusters(list(status) or None)
+        reports = gateway.list_clusters(list(status) or None, all_users=all_users, user=user)
     for report in sorted(reports, key=lambda report: report.start_time):
         started = report.start_time.isoformat(" ", timespec="seconds")
-        click.echo(f"{report.name}  {report.status.name:<8}  {started}  {report.dashboard_link or '-'}")
+        owner = f"  {report.user}" if report.user is not None else ""
+        click.echo(f"{report.name}  {report.status.name:<8}  {started}{owner}  {report.dashboard_link or '-'}")
 
 
 @cli.command()

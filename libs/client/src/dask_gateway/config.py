@@ -44,3 +44,11 @@ def configured_mapping(key: str) -> dict[str, Any]:
 
 
 register_defaults()
+
+
+def notebook_image() -> str | None:
+    """The image that this notebook server runs in, as JupyterHub's and Binder's spawners say.
+
+    A gateway that is configured to gives new clusters the same one; others pass over it.
+    """
+    return os.environ.get("JUPYTER_IMAGE_SPEC") or os.environ.get("JUPYTER_IMAGE") or None

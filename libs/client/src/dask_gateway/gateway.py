@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from distributed.utils import LoopRunner, SyncMethodMixin
 from tornado.ioloop import IOLoop
 
 from dask_gateway.addresses import resolve_addresses
 from dask_gateway.auth import GatewayAuth, get_auth
-from dask_gateway.config import configured_mapping
+from dask_gateway.config import configured_mapping, notebook_image
 from dask_gateway.errors import GatewayClusterError, GatewayResponseError, GatewayWarning
 from dask_gateway.options import Options
+from dask_gateway.paths import CLUSTERS, cluster_path, list_path
 from dask_gateway.report import ClusterReport, ClusterStatus
 from dask_gateway.transport import Transport
 
@@ -82,23 +82,27 @@ class Gateway(SyncMethodMixin):  # type: ignore[misc]  # distributed is untyped 
     # Clusters
 
     def list_clusters(
-        self, status: ClusterStatus | str | Iterable[ClusterStatus | str] | None = None, **kwargs: Any
+        self,
+        status: ClusterStatus | str | Iterable[ClusterStatus | str] | None = None,
+        all_users: bool = False,
+        user: str | None = None,
+        **kwargs: Any,
     ) -> Any:
         """The user's clusters, a list of ClusterReport.
 
         status: one status or several, by name or as ClusterStatus; by default the ones that are pending or running.
+        all_users: those of everybody, for administrators.
+        user: those of this user, for administrators.
         """
-        return self.sync(self._list_clusters, status, **kwargs)
+        return self.sync(self._list_clusters, status, all_users, user, **kwargs)
 
     async def _list_clusters(
-        self, status: ClusterStatus | str | Iterable[ClusterStatus | str] | None
+        self, status: Any, all_users: bool = False, user: str | None = None
     ) -> list[ClusterReport]:
-        query = ""
-        if status is not None:
-            wanted = [status] if isinstance(status, str | ClusterStatus) else status
-            names = [s.name if isinstance(s, ClusterStatus) else ClusterStatus.from_name(s).name for s in wanted]
-            query = "?status=" + ",".join(names)
-        clusters = await self._transport.request("GET", f"/api/v1/clusters/{query}")
+        if all_users and user is not None:
+            raise ValueError("Either all_users or user can be given, not both")
+        path = list_path(status, "*" if all_users else user)
+        clusters = await self._transport.request("GET", path)
         return [ClusterReport.from_json(self._addresses, cluster) for cluster in clusters.values()]
 
     def get_cluster(self, cluster_name: str, **kwargs: Any) -> Any:
@@ -107,7 +111,7 @@ class Gateway(SyncMethodMixin):  # type: ignore[misc]  # distributed is untyped 
 
     async def _get_cluster(self, cluster_name: str, wait: bool = False) -> ClusterReport:
         query = "?wait" if wait else ""
-        cluster = await self._transport.request("GET", _cluster_path(cluster_name) + query)
+        cluster = await self._transport.request("GET", cluster_path(cluster_name) + query)
         return ClusterReport.from_json(self._addresses, cluster)
 
     def submit(self, cluster_options: Options | None = None, **kwargs: Any) -> Any:
@@ -123,8 +127,10 @@ class Gateway(SyncMethodMixin):  # type: ignore[misc]  # distributed is untyped 
             kind = type(cluster_options).__name__
             raise TypeError(f"cluster_options must be an `Options`, got {kind!r}")
         chosen = configured_mapping("cluster.options") if cluster_options is None else dict(cluster_options)
-        body = {"cluster_options": {**chosen, **overrides}}
-        answer = await self._transport.request("POST", "/api/v1/clusters/", body)
+        body: dict[str, Any] = {"cluster_options": {**chosen, **overrides}}
+        if image := notebook_image():
+            body["notebook_image"] = image
+        answer = await self._transport.request("POST", CLUSTERS, body)
         name: str = answer["name"]
         return name
 
@@ -176,7 +182,7 @@ class Gateway(SyncMethodMixin):  # type: ignore[misc]  # distributed is untyped 
         return self.sync(self._stop_cluster, cluster_name, **kwargs)
 
     async def _stop_cluster(self, cluster_name: str) -> None:
-        await self._transport.request("DELETE", _cluster_path(cluster_name))
+        await self._transport.request("DELETE", cluster_path(cluster_name))
 
     def scale_cluster(self, cluster_name: str, n: int, **kwargs: Any) -> Any:
         """Scale a cluster to ``n`` workers; this ends adaptive scaling."""
@@ -198,7 +204,7 @@ class Gateway(SyncMethodMixin):  # type: ignore[misc]  # distributed is untyped 
         return self.sync(self._command, cluster_name, "adapt", body, **kwargs)
 
     async def _command(self, cluster_name: str, command: str, body: dict[str, Any]) -> None:
-        answer = await self._transport.request("POST", f"{_cluster_path(cluster_name)}/{command}", body) or {}
+        answer = await self._transport.request("POST", f"{cluster_path(cluster_name)}/{command}", body) or {}
         if not answer.get("ok", True) and answer.get("msg"):
             warnings.warn(GatewayWarning(answer["msg"]), stacklevel=2)
 
@@ -279,10 +285,6 @@ class Gateway(SyncMethodMixin):  # type: ignore[misc]  # distributed is untyped 
 
     def __repr__(self) -> str:
         return f"Gateway<{self.address}>"
-
-
-def _cluster_path(cluster_name: str) -> str:
-    return f"/api/v1/clusters/{quote(cluster_name, safe='')}"
 
 
 def _cluster_class() -> "type[GatewayCluster]":

@@ -72,6 +72,8 @@ class ClusterReport:
     start_time          when it was created, local time
     stop_time           when it ended, local time, or None
     tls_cert, tls_key   credentials to reach it, PEM, or None when it isn't running
+    user                whose it is, where the gateway was asked for clusters of others
+    reason, message     why it is in its state, in a word and in words for people, likewise
     """
 
     name: str
@@ -83,6 +85,9 @@ class ClusterReport:
     stop_time: datetime | None
     tls_cert: str | None = None
     tls_key: str | None = None
+    user: str | None = None
+    reason: str | None = None
+    message: str | None = None
 
     def __repr__(self) -> str:
         return f"ClusterReport<name={self.name}, status={self.status.name}>"
@@ -110,6 +115,9 @@ class ClusterReport:
             stop_time=_local_time(message["stop_time"]) if message.get("stop_time") is not None else None,
             tls_cert=message.get("tls_cert"),
             tls_key=message.get("tls_key"),
+            user=message.get("user"),
+            reason=message.get("reason"),
+            message=message.get("message"),
         )
 
 
