@@ -1,7 +1,7 @@
 """The api on a Kubernetes API server and the real auth service; a test plays the controller and the schedulers."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -127,13 +127,17 @@ async def running_api(
     *,
     auth: FastAPI | None = None,
     api: Mapping[str, Any] | None = None,
+    namespaces: Sequence[str] = (),
     **settings: Any,
 ) -> AsyncIterator[Api]:
-    """A replica of the api that serves one namespace. `api` are settings of its group, `settings` all others."""
+    """A replica of the api that serves one namespace, or `namespaces`.
+
+    `api` are settings of its group, `settings` all others.
+    """
     configuration = Configuration.model_validate(
         {
             "instance": INSTANCE,
-            "kube": kube.model_copy(update={"namespaces": [namespace]}),
+            "kube": kube.model_copy(update={"namespaces": list(namespaces) or [namespace]}),
             "api": {"options_timeout": 5.0, **(api or {})},
             **settings,
         }
