@@ -8,7 +8,7 @@ import pytest
 
 from gateway_api.clusters.waiters import Waiters
 from gateway_api.options.operator_code import OperatorCode, OperatorCodeTimeout
-from gateway_api.single_flight import SingleFlight
+from gateway_api.single_flight import FreshFlight, SingleFlight
 from gateway_common.names import ClusterName
 from tests.kit.waiting import until
 
@@ -72,6 +72,55 @@ async def test_an_error_reaches_all_callers_and_is_not_kept() -> None:
 
     assert [type(result) for result in results] == [ValueError, ValueError]
     assert flights._flights == {}
+
+
+async def test_a_fresh_call_is_never_one_that_began_before() -> None:
+    flights: FreshFlight[str, int] = FreshFlight()
+    begun = 0
+    gates = [asyncio.Event() for _ in range(3)]
+
+    async def call() -> int:
+        nonlocal begun
+        begun += 1
+        number = begun
+        await gates[number - 1].wait()
+        return number
+
+    first = asyncio.create_task(flights.run("key", call))
+    await until(lambda: begun == 1)
+    others = [asyncio.create_task(flights.run("key", call)) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert begun == 1
+    gates[0].set()
+    await until(lambda: begun == 2)
+    late = asyncio.create_task(flights.run("key", call))
+    gates[1].set()
+    gates[2].set()
+
+    assert await asyncio.gather(first, *others, late) == [1, 2, 2, 2, 3]
+    await until(lambda: not flights._last)
+    assert flights._waiting == {}
+
+
+async def test_a_fresh_call_follows_one_that_failed_and_whose_caller_has_gone() -> None:
+    flights: FreshFlight[str, int] = FreshFlight()
+    gate = asyncio.Event()
+
+    async def fail() -> int:
+        await gate.wait()
+        raise ValueError("no")
+
+    async def answer() -> int:
+        return 1
+
+    first = asyncio.create_task(flights.run("key", fail))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(flights.run("key", answer))
+    await asyncio.sleep(0)
+    first.cancel()
+    gate.set()
+
+    assert await second == 1
 
 
 async def test_operator_code_runs_in_a_thread_and_the_event_loop_goes_on() -> None:
