@@ -85,7 +85,7 @@ def test_the_tightest_limit_decides_how_many_workers_fit(limits: dict[str, objec
         ({"worker_memory": 100, "worker_memory_limit": 50}, "worker_memory_limit (50) must not be below"),
         ({"wrker_cores": 1}, "wrker_cores: there is no such field"),
         ({"worker_extra_pod_config": []}, "worker_extra_pod_config"),
-        ({"environment": {"A": 1}}, "environment.A"),
+        ({"environment": {"A": True}}, "environment.A: expected text, got a boolean: write it in quotes, as 'true'"),
     ],
 )
 def test_what_can_not_be_is_explained(values: dict[str, object], message: str) -> None:

@@ -138,7 +138,7 @@ def test_the_first_rule_that_applies_decides(observed: Observed, phase: Phase, r
 @pytest.mark.parametrize(
     ("observed", "said"),
     [
-        (observe(new_cluster(config=INVALID)), "worker_cores: input should be greater than 0"),
+        (observe(new_cluster(config=INVALID)), "worker_cores: must be greater than 0, got -1"),
         (observe(RUNNING, scheduler(finished=True, failure="it exited with code 3 (Error)")), "exited with code 3"),
         (Observed(new_cluster(), refusal="a quota of nonsense"), "a quota of nonsense"),
         (observe(RUNNING), "The scheduler's pod was deleted"),

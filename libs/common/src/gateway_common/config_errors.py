@@ -1,0 +1,89 @@
+"""What is wrong with a cluster's configuration, in sentences that name the field."""
+
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+
+from gateway_common.config_types import EntryErrors, name_of_type
+
+#: What pydantic calls by Python's names.
+_EXPECTED = {
+    "dict_type": "an object",
+    "list_type": "a list",
+    "string_type": "text",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a number that is finite",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "model_type": "an object",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+}
+_TOLD = {
+    "missing": "it must be given",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+}
+_BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
+_UNREADABLE = ("float_parsing", "int_parsing", "bool_parsing")
+
+
+def explain(error: ValidationError, values: Mapping[str, Any], fields: Collection[str]) -> str:
+    """All that is wrong with the values, in one line that holds none of them that could be a secret.
+
+    `fields` are those that there are.
+    """
+    details = [detail for detail in error.errors() if not _is_derived(detail, values)]
+    return "; ".join(sentence for detail in details for sentence in _sentences(detail, fields))
+
+
+def _is_derived(detail: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    """A limit that nobody gave is the request, and as wrong as that: one complaint is enough."""
+    field = str(detail["loc"][0]) if detail["loc"] else ""
+    return field.endswith("_limit") and values.get(field) is None
+
+
+def _sentences(detail: Mapping[str, Any], fields: Collection[str]) -> Iterator[str]:
+    path = ".".join(str(part) for part in detail["loc"] if part != "[key]")
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, EntryErrors):
+        yield from (
+            f"{path}.{entry}: {reason}" if entry else f"{path}: {reason}" for entry, reason in cause.reasons.items()
+        )
+    elif path:
+        yield f"{path}: {_reason(detail, path, fields)}"
+    else:
+        yield _plain(detail["msg"])
+
+
+def _reason(detail: Mapping[str, Any], path: str, fields: Collection[str]) -> str:
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        if len(detail["loc"]) > 1:
+            return "there is no such field"
+        near = get_close_matches(path, fields, n=1)
+        return "there is no such field in a cluster's configuration" + (f": did you mean {near[0]}?" if near else "")
+    if expected := _EXPECTED.get(kind):
+        return f"expected {expected}, got {_found(detail['input'], kind)}"
+    if told := _TOLD.get(kind):
+        return told
+    text = _plain(detail["msg"])
+    return text[0].lower() + text[1:] + (f", got {_found(detail['input'], kind)}" if kind in _BOUNDS else "")
+
+
+def _found(value: Any, kind: str) -> str:
+    """Numbers, and text in the place of a number, may be shown: they are no secrets."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        # Python writes no longer ones out
+        return str(value) if value.bit_length() < 128 else "a very large number"
+    return repr(value[:40]) if kind in _UNREADABLE and isinstance(value, str) else name_of_type(value)
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("Input should be", "must be")
