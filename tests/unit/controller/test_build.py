@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway_common.config import parse_cluster_config
+from gateway_common.config import parse_cluster_config, stored_cluster_config
 from gateway_common.manifests.installation import Installation, MiddlewareRef
 from gateway_common.manifests.metadata import with_owner
 from gateway_common.manifests.scheduler_pod import build_scheduler_pod
@@ -217,6 +217,66 @@ def test_extra_configuration_is_merged_in_and_wins() -> None:
     }
     # whose state tells how the scheduler is
     assert container(pod)["name"] == "dask-scheduler"
+
+
+def test_variables_from_secrets_are_named_and_win_over_the_users() -> None:
+    config = {
+        "environment": {"PASSWORD": "mine", "URL": "db://$(PASSWORD)@host"},
+        "environment_secrets": {
+            "PASSWORD": {"name": "database", "key": "password"},
+            "TOKEN": {"name": "hub", "key": "token", "optional": True},
+            "DASK_GATEWAY_API_URL": {"name": "elsewhere", "key": "url"},
+            "DASK_GATEWAY_WORKER_NAME": {"name": "elsewhere", "key": "name"},
+        },
+        "worker_extra_container_config": {"env": [{"name": "TOKEN", "value": "mine"}]},
+    }
+    entries = container(worker_pod(**config))["env"]
+    assert entries == [
+        {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "database", "key": "password"}}},
+        {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "hub", "key": "token", "optional": True}}},
+        {"name": "DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD", "value": "fork"},
+        {"name": "URL", "value": "db://$(PASSWORD)@host"},
+        *RESERVED,
+        {"name": "DASK_GATEWAY_WORKER_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+    ]
+    pod = scheduler_pod(environment_secrets=config["environment_secrets"])
+    assert [entry["name"] for entry in container(pod)["env"]][:2] == ["PASSWORD", "TOKEN"]
+
+
+@pytest.mark.parametrize("extra", [{}, {"env": None, "volumeMounts": None}, {"env": "text", "volumeMounts": {"a": 1}}])
+def test_the_credentials_stay_whatever_is_stored_as_extra_configuration(extra: dict[str, Any]) -> None:
+    hiding = [
+        {"name": "mine", "mountPath": "/etc/dask-credentials"},
+        {"name": "mine", "mountPath": "/etc//x/../dask-credentials/dask.crt"},
+        {"name": "mine", "mountPath": "/etc/dask-credentials-of-another"},
+    ]
+    config = stored_cluster_config(
+        {
+            "worker_extra_container_config": {"volumeMounts": hiding, **extra},
+            "worker_extra_pod_config": {"volumes": [{"name": "dask-credentials", "emptyDir": {}}, {"name": "mine"}]},
+        }
+    )
+    (pod,) = build_worker_pods(INSTALLATION, cluster().full_name, config, [0])
+    own, *others = container(pod)["volumeMounts"]
+    assert own == {"name": "dask-credentials", "mountPath": "/etc/dask-credentials/", "readOnly": True}
+    assert others == ([] if extra else hiding[2:])
+    assert pod["spec"]["volumes"] == [
+        {"name": "dask-credentials", "secret": {"secretName": "dask-credentials-c0ffee"}},
+        {"name": "mine"},
+    ]
+    assert RESERVED[0] in container(pod)["env"]
+
+
+def test_the_container_stays_where_another_is_put_in_its_place() -> None:
+    config = stored_cluster_config({"scheduler_extra_pod_config": {"containers": {"name": "mine"}, "volumes": None}})
+    pod = build_scheduler_pod(INSTALLATION, cluster().full_name, config)
+    assert [entry["name"] for entry in pod["spec"]["containers"]] == ["dask-scheduler"]
+    assert [entry["name"] for entry in pod["spec"]["volumes"]] == ["dask-credentials"]
+
+
+def test_sidecars_stand_beside_the_container() -> None:
+    pod = scheduler_pod(scheduler_extra_pod_config={"containers": [{"name": "log-shipper", "image": "shipper"}]})
+    assert [entry["name"] for entry in pod["spec"]["containers"]] == ["dask-scheduler", "log-shipper"]
 
 
 def test_extra_labels_win_over_common_ones_but_never_over_those_that_selectors_rely_on() -> None:

@@ -4,19 +4,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway_common.config import ClusterConfig
+from gateway_common.config_parts import is_credentials_path
 from gateway_common.manifests.installation import Installation
 from gateway_common.merge import deep_merge
 from gateway_common.names import (
     API_TOKEN_KEY,
     CERTIFICATE_KEY,
     CREDENTIALS_PATH,
+    CREDENTIALS_VOLUME,
     PRIVATE_KEY_KEY,
     ClusterName,
     secret_name,
 )
+from gateway_common.quantities import millicores
 from gateway_common.resources import PODS, Manifest
 
-_VOLUME = "dask-credentials"
 _CERTIFICATE = f"{CREDENTIALS_PATH}/{CERTIFICATE_KEY}"
 _PRIVATE_KEY = f"{CREDENTIALS_PATH}/{PRIVATE_KEY_KEY}"
 _TLS = "DASK_DISTRIBUTED__COMM__TLS__"
@@ -51,7 +53,8 @@ def build_container(
 ) -> Manifest:
     """A Dask container: `more` is what this kind of pod adds, `extra` is the operator's and is merged in last.
 
-    The command stands in `args`, so that the image's entrypoint (an init, usually) stays in charge (S-032).
+    `extra` wins, but for the container's name, the credentials and the variables that Dask needs (E-12). The command
+    stands in `args`, so that the image's entrypoint (an init, usually) stays in charge (S-032).
     """
     container: Manifest = {
         "name": name,
@@ -59,16 +62,40 @@ def build_container(
         "args": list(args),
         "env": [{"name": key, "value": value} for key, value in environment.items()],
         "resources": {"requests": requests, "limits": limits},
-        "volumeMounts": [{"name": _VOLUME, "mountPath": f"{CREDENTIALS_PATH}/", "readOnly": True}],
         **more,
     }
     if config.image_pull_policy:
         container["imagePullPolicy"] = config.image_pull_policy
     merged = deep_merge(container, extra)
-    names = {entry["name"] for entry in reserved}
-    kept = [entry for entry in merged.get("env") or () if entry.get("name") not in names]
-    # Kubernetes takes the last of two entries with one name, so the reserved ones stand last, and alone.
-    return {**merged, "name": name, "env": [*kept, *reserved]}
+    credentials = {"name": CREDENTIALS_VOLUME, "mountPath": f"{CREDENTIALS_PATH}/", "readOnly": True}
+    mounts = [mount for mount in _entries(merged, "volumeMounts") if not is_credentials_path(mount.get("mountPath"))]
+    return {
+        **merged,
+        "name": name,
+        "env": _environment(config, _entries(merged, "env"), reserved),
+        "volumeMounts": [credentials, *mounts],
+    }
+
+
+def _environment(config: ClusterConfig, entries: Sequence[Manifest], reserved: Sequence[Manifest]) -> list[Manifest]:
+    """Reserved variables win over those from Secrets, and these over all others: each of them stands there once.
+
+    The ones from Secrets come first, because a value may refer to what stands before it: `$(PASSWORD)`.
+    """
+    ours = {entry["name"] for entry in reserved}
+    secrets = [
+        {"name": name, "valueFrom": {"secretKeyRef": key.model_dump(exclude_defaults=True)}}
+        for name, key in config.environment_secrets.items()
+        if name not in ours
+    ]
+    taken = ours | {entry["name"] for entry in secrets}
+    return [*secrets, *(entry for entry in entries if entry.get("name") not in taken), *reserved]
+
+
+def _entries(part: Manifest, name: str) -> list[Manifest]:
+    """A list of objects; in what was stored before it was checked, anything may stand there."""
+    entries = part.get(name)
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
 def build_pod(
@@ -80,10 +107,13 @@ def build_pod(
     restart_policy: str,
     extra: Manifest,
 ) -> Manifest:
-    """A pod around its container; `extra` is the operator's pod spec and is merged in last."""
+    """A pod around its container; `extra` is the operator's pod spec and is merged in last.
+
+    `extra` wins, but the container and the credentials stay (E-12).
+    """
     spec: Manifest = {
-        "containers": [container],
-        "volumes": [{"name": _VOLUME, "secret": {"secretName": secret_name(cluster.name)}}],
+        "containers": [],
+        "volumes": [],
         "restartPolicy": restart_policy,
         "automountServiceAccountToken": False,
         # Variables for every Service of the namespace would cost a start the more, the more clusters there are.
@@ -91,14 +121,13 @@ def build_pod(
     }
     if config.image_pull_secrets:
         spec["imagePullSecrets"] = config.image_pull_secrets
-    return {
-        "apiVersion": PODS.api_version,
-        "kind": PODS.kind,
-        "metadata": metadata,
-        "spec": deep_merge(spec, extra),
-    }
+    merged = deep_merge(spec, extra)
+    credentials = {"name": CREDENTIALS_VOLUME, "secret": {"secretName": secret_name(cluster.name)}}
+    volumes = [volume for volume in _entries(merged, "volumes") if volume.get("name") != CREDENTIALS_VOLUME]
+    own = {"containers": [container, *_entries(merged, "containers")], "volumes": [credentials, *volumes]}
+    return {"apiVersion": PODS.api_version, "kind": PODS.kind, "metadata": metadata, "spec": {**merged, **own}}
 
 
 def resource_amounts(cores: float, memory: int) -> dict[str, Any]:
     """CPUs and bytes as Kubernetes quantities (K-013)."""
-    return {"cpu": f"{cores:.3f}", "memory": str(memory)}
+    return {"cpu": f"{millicores(cores) / 1000:.3f}", "memory": str(memory)}
