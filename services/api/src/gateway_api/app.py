@@ -18,6 +18,7 @@ from gateway_api.admins import Admins
 from gateway_api.auth_client import AuthClient
 from gateway_api.clusters.endpoints import described_router
 from gateway_api.clusters.endpoints import router as clusters_router
+from gateway_api.clusters.limits import Limits
 from gateway_api.clusters.repository import ClusterRepository
 from gateway_api.clusters.service import ClusterService
 from gateway_api.clusters.tokens import ClusterTokens
@@ -105,6 +106,7 @@ async def _lifespan(
         stack.push_async_callback(auth.close)
 
         repository = ClusterRepository(kube, instance=settings.instance, namespaces=settings.namespaces)
+        limits = Limits(settings, repository)
         watching = asyncio.create_task(repository.run(), name="cluster cache")
         stack.push_async_callback(_cancel, watching)
 
@@ -118,7 +120,9 @@ async def _lifespan(
         app.state.sessions = SessionService(auth, tokens, clock)
         app.state.cluster_tokens = ClusterTokens(repository)
         app.state.options = options_service
-        app.state.clusters = ClusterService(repository, options_service, schedulers, admins=Admins(settings.admin))
+        app.state.clusters = ClusterService(
+            repository, options_service, schedulers, admins=Admins(settings.admin), limits=limits
+        )
         app.state.heartbeats = HeartbeatService(repository, clock)
         app.state.health = HealthService(app.version, serving=lambda: not watching.done())
         app.state.waiters = repository.waiters

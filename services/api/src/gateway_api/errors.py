@@ -8,6 +8,7 @@
         ├── PermissionDenied          known, but not allowed
         ├── ClusterNotFound
         ├── ClusterNotRunning         there, but not in a state for this
+        ├── LimitReached              there is no room for another cluster
         ├── SchedulerUnreachable      the cluster's scheduler did not answer; the cluster is left alone
         └── TemporarilyUnavailable    .retry_after in seconds: a part of the gateway does not answer
 
@@ -53,6 +54,10 @@ class ClusterNotRunning(RequestRefused):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"cluster {name} is not running")
+
+
+class LimitReached(RequestRefused):
+    """There is no room for another cluster; the text says what is used, what is allowed, and whose limit it is."""
 
 
 class SchedulerUnreachable(RequestRefused):

@@ -17,6 +17,7 @@ from gateway_api.errors import (
     ClusterNotFound,
     ClusterNotRunning,
     InvalidRequest,
+    LimitReached,
     PermissionDenied,
     RequestRefused,
     SchedulerUnreachable,
@@ -42,6 +43,7 @@ STATUS_OF: dict[type[RequestRefused], int] = {
     PermissionDenied: 403,
     ClusterNotFound: 404,
     ClusterNotRunning: 409,
+    LimitReached: 409,
     SchedulerUnreachable: 409,
     TemporarilyUnavailable: 503,
 }

@@ -5,6 +5,7 @@ clients pass its keys to a constructor: one key too many breaks every one of the
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -156,22 +157,26 @@ def classify_status(phase: str | None, active: bool) -> ClusterStatus:
     return status
 
 
-def build_dask_cluster(
-    name: str,
-    labels: Mapping[str, str],
-    user: str,
-    groups: Sequence[str],
-    options: Mapping[str, Any],
-    config: Mapping[str, Any],
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class NewCluster:
+    """What is to be made. `groups` are those of the user's groups whose limits count."""
+
+    name: ClusterName
+    user: str
+    groups: Sequence[str]
+    options: Mapping[str, Any]
+    config: Mapping[str, Any]
+
+
+def build_dask_cluster(new: NewCluster, labels: Mapping[str, str]) -> dict[str, Any]:
     """The DaskCluster of a new cluster (K-002)."""
-    spec: dict[str, Any] = {"username": user, "options": dict(options), "config": dict(config)}
-    if groups:
-        spec["groups"] = list(groups)
+    spec: dict[str, Any] = {"username": new.user, "options": dict(new.options), "config": dict(new.config)}
+    if new.groups:
+        spec["groups"] = list(new.groups)
     return {
         "apiVersion": DASKCLUSTERS.api_version,
         "kind": DASKCLUSTERS.kind,
-        "metadata": {"name": name, "labels": dict(labels)},
+        "metadata": {"name": new.name.name, "labels": dict(labels)},
         "spec": spec,
     }
 

@@ -8,10 +8,11 @@ import asyncio
 import base64
 import binascii
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from gateway_api.clusters.record import FINISHED, Credentials, Record, build_dask_cluster
+from gateway_api.clusters.record import FINISHED, Credentials, NewCluster, Record, build_dask_cluster
 from gateway_api.clusters.waiters import Waiters
 from gateway_api.errors import InvalidRequest
 from gateway_api.single_flight import SingleFlight
@@ -39,6 +40,11 @@ logger = logging.getLogger(__name__)
 
 #: Secrets that are read at the same time: after a restart a list of 1,000 clusters needs 1,000 of them.
 CONCURRENT_SECRETS = 32
+#: Clusters that are read at the same time by one look at many.
+CONCURRENT_READS = 16
+
+#: Hears of each change before those that wait for it.
+Listener = Callable[[ClusterName, Record | None], None]
 
 
 class ClusterRepository:
@@ -67,7 +73,13 @@ class ClusterRepository:
         self._secret_reads: SingleFlight[ClusterName, Credentials | None] = SingleFlight()
         self._secret_slots = asyncio.Semaphore(CONCURRENT_SECRETS)
         self._live_reads: SingleFlight[ClusterName, Record | None] = SingleFlight()
+        self._read_slots = asyncio.Semaphore(CONCURRENT_READS)
+        self._listener: Listener | None = None
         self.waiters = Waiters()
+
+    def tell(self, listener: Listener) -> None:
+        """Have `listener` called for every change, with None for a cluster that is gone. To be set before `run`."""
+        self._listener = listener
 
     async def run(self) -> None:
         """Keep the cache up to date until cancelled."""
@@ -99,18 +111,33 @@ class ClusterRepository:
             return None
         return await self._live_reads.run(name, lambda: self._read(name))
 
-    async def create(
-        self,
-        name: ClusterName,
-        *,
-        user: str,
-        groups: Sequence[str] = (),
-        options: Mapping[str, Any],
-        config: Mapping[str, Any],
-    ) -> Record:
+    async def gone(self, records: Iterable[Record]) -> list[Record]:
+        """Ask Kubernetes about all of these clusters, and return those that it no longer has; raises KubeError.
+
+        What it says of the others is in the cache then. Unlike `refresh`, it never shares the answer to a question
+        that was asked before.
+        """
+        asked = list(records)
+        answers = await asyncio.gather(*(self._reread(record.name) for record in asked))
+        return [record for record, answer in zip(asked, answers, strict=True) if answer is None]
+
+    async def wait_until(
+        self, name: ClusterName, condition: Callable[[Record], bool], *, seconds: float
+    ) -> Record | None:
+        """The cluster once it fulfils `condition`, or as it is after so many seconds; None: it is gone."""
+        record = self.cached(name)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while record is not None and not self.waiters.closed and not condition(record):
+                    await self.waiters.next_change(name)
+                    record = self.cached(name)
+        return record
+
+    async def create(self, new: NewCluster) -> Record:
         """Make a cluster; raises InvalidRequest where there is no such namespace, and KubeError."""
+        name = new.name
         labels = {NAME_LABEL: APP_NAME, INSTANCE_LABEL: self._instance, CLUSTER_LABEL: name.name}
-        manifest = build_dask_cluster(name.name, labels, user, groups, options, config)
+        manifest = build_dask_cluster(new, labels)
         try:
             return self._absorb(await self._kube.create(DASKCLUSTERS, manifest, namespace=name.namespace))
         except NotFound as error:
@@ -168,12 +195,18 @@ class ClusterRepository:
         name = ClusterName(*key)
         if record is None or record.status in FINISHED:
             self._credentials.pop(name, None)
+        if self._listener is not None:
+            self._listener(name, record)
         self.waiters.notify(name)
 
     def _absorb(self, manifest: dict[str, Any]) -> Record:
         self._informer.absorb(manifest)
         record = self._record_of(manifest)
         return self.cached(record.name) or record
+
+    async def _reread(self, name: ClusterName) -> Record | None:
+        async with self._read_slots:
+            return await self._read(name)
 
     async def _read(self, name: ClusterName) -> Record | None:
         try:

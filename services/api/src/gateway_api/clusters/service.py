@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from uuid import uuid4
 
 from gateway_api.admins import Admins
-from gateway_api.clusters.record import LIVE, ClusterStatus, Record
+from gateway_api.clusters.limits import Limits
+from gateway_api.clusters.record import LIVE, ClusterStatus, NewCluster, Record
 from gateway_api.clusters.repository import ClusterRepository
 from gateway_api.clusters.schemas import AdaptRequest, CreateRequest, ScaleRequest
 from gateway_api.errors import (
@@ -41,6 +42,7 @@ class ClusterService:
         schedulers: SchedulerClient,
         *,
         admins: Admins,
+        limits: Limits,
         longest_wait: float = LONGEST_WAIT,
         new_name: Callable[[], str] = lambda: uuid4().hex,
     ) -> None:
@@ -48,6 +50,7 @@ class ClusterService:
         self._options = options
         self._schedulers = schedulers
         self._admins = admins
+        self._limits = limits
         self._longest_wait = longest_wait
         self._new_name = new_name
 
@@ -83,12 +86,15 @@ class ClusterService:
     async def create(self, principal: Principal, request: CreateRequest) -> ClusterName:
         """Make a cluster and return its name; it starts from then on.
 
-        Raises InvalidRequest and InvalidConfig where the options do not give a possible cluster.
+        Raises InvalidRequest and InvalidConfig where the options do not give a possible cluster, and LimitReached.
         """
         chosen = await self._options.resolve(principal, request.cluster_options or {})
         name = ClusterName(chosen.namespace, self._new_name())
-        record = await self._repository.create(name, user=principal.name, options=chosen.options, config=chosen.config)
-        return record.name
+        new = NewCluster(name, principal.name, self._limits.groups_of(principal), chosen.options, chosen.config)
+        async with self._limits.place_for(new) as allowed:
+            record = await self._repository.create(allowed)
+        await self._limits.wait_for_verdict(record)
+        return name
 
     async def read(self, principal: Principal, name: str, *, described: bool = False) -> bytes:
         """One cluster as JSON; raises ClusterNotFound and PermissionDenied."""
@@ -103,7 +109,9 @@ class ClusterService:
         """
         record = await self._owned(principal, name, "view")
         if record.status is ClusterStatus.PENDING:
-            await self._until_started(record.name)
+            await self._repository.wait_until(
+                record.name, lambda latest: latest.status is not ClusterStatus.PENDING, seconds=self._longest_wait
+            )
         return await self.read(principal, name, described=described)
 
     async def stop(self, principal: Principal, name: str) -> None:
@@ -189,18 +197,6 @@ class ClusterService:
         raise SchedulerUnreachable(
             f"The scheduler of cluster {record.name} did not answer. The cluster still runs: try again in a moment."
         )
-
-    async def _until_started(self, name: ClusterName) -> None:
-        waiters = self._repository.waiters
-        try:
-            async with asyncio.timeout(self._longest_wait):
-                while not waiters.closed:
-                    record = self._repository.cached(name)
-                    if record is None or record.status is not ClusterStatus.PENDING:
-                        return
-                    await waiters.next_change(name)
-        except TimeoutError:
-            return
 
 
 def cap_range(minimum: int | None, maximum: int | None, limit: int | None) -> tuple[int | None, int | None, str | None]:
