@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from gateway_common.backoff import Backoff, system_random
+from gateway_common.configuration.model import ALL_NAMESPACES
 from gateway_common.errors import Expired, KubeError
 from gateway_common.kube import KubeClient, KubeObject
 from gateway_common.kube_decode import WatchEvent
@@ -46,7 +47,7 @@ class WatchTiming:
 
 
 class Informer(Generic[T]):
-    """The objects of `resource` in `namespaces` (None: in all) that `label_selector` selects.
+    """The objects of `resource` in `namespaces` that `label_selector` selects. None or ALL_NAMESPACES: in all.
 
     `transform` keeps what is needed of a manifest, and runs once a version. `on_change` gets the key and the new
     value, None when the object is gone; it is called for real changes only, on the event loop, and must not block.
@@ -68,9 +69,8 @@ class Informer(Generic[T]):
         self._store: ObjectStore[T] = ObjectStore(index)
         copy = _Copy(self._store, transform, on_change)
         selection = _Selection(client, resource, label_selector)
-        scopes: Sequence[str | None] = (
-            [None] if namespaces is None or not resource.namespaced else list(dict.fromkeys(namespaces))
-        )
+        everywhere = namespaces is None or ALL_NAMESPACES in namespaces or not resource.namespaced
+        scopes: Sequence[str | None] = [None] if everywhere else list(dict.fromkeys(namespaces or ()))
         self._copy = copy
         self._streams = {
             scope: _Stream(selection, scope, copy, timing or WatchTiming(), rng or system_random()) for scope in scopes
