@@ -84,6 +84,8 @@ def check_metadata(meta: Manifest, name_rule: NameRule) -> Iterator[FieldProblem
 
 def _check_key(field: str, key: str) -> Iterator[FieldProblem]:
     prefix, slash, name = key.rpartition("/")
+    if len(prefix) > 253:
+        yield FieldProblem.invalid(field, key, "prefix part must be no more than 253 characters")
     if slash and not DNS_SUBDOMAIN.fullmatch(prefix):
         yield FieldProblem.invalid(field, key, f"prefix part {SUBDOMAIN_RULE}")
     if len(name) > 63:
