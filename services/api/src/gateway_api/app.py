@@ -19,6 +19,7 @@ from gateway_api.auth_client import AuthClient
 from gateway_api.clusters.endpoints import described_router
 from gateway_api.clusters.endpoints import router as clusters_router
 from gateway_api.clusters.limits import Limits
+from gateway_api.clusters.pod_check import PodCheck
 from gateway_api.clusters.repository import ClusterRepository
 from gateway_api.clusters.service import ClusterService
 from gateway_api.clusters.tokens import ClusterTokens
@@ -40,6 +41,7 @@ from gateway_common.clock import Clock, system_clock
 from gateway_common.configuration.model import Configuration
 from gateway_common.errors import KubeUnavailable
 from gateway_common.kube import KubeClient
+from gateway_common.manifests.installation import installation_of
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +123,12 @@ async def _lifespan(
         app.state.cluster_tokens = ClusterTokens(repository)
         app.state.options = options_service
         app.state.clusters = ClusterService(
-            repository, options_service, schedulers, admins=Admins(settings.admin), limits=limits
+            repository,
+            options_service,
+            schedulers,
+            admins=Admins(settings.admin),
+            limits=limits,
+            pods=PodCheck(kube, installation_of(settings)) if settings.api.validate_pods else None,
         )
         app.state.heartbeats = HeartbeatService(repository, clock)
         app.state.health = HealthService(app.version, serving=lambda: not watching.done())

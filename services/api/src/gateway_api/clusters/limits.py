@@ -1,23 +1,66 @@
 """The api's side of limits: an immediate answer, and the controller's decision where that differs.
 
-Two replicas may both find room for the last cluster: the controller alone admits.
+Two replicas may both find room for the last cluster: the controller alone admits. Clusters that are stopping don't
+count here: a new one waits for them, which is the controller's business too.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
 
-from gateway_api.clusters.record import NewCluster, Record
+from gateway_api.clusters.record import LIVE, ClusterStatus, NewCluster, Record
 from gateway_api.clusters.repository import ClusterRepository
+from gateway_api.errors import LimitReached
+from gateway_api.single_flight import FreshFlight
+from gateway_common.config import stored_cluster_config
 from gateway_common.configuration.model import Configuration
+from gateway_common.errors import InvalidConfig
+from gateway_common.names import ClusterName
 from gateway_common.principal import Principal
+from gateway_common.quota import (
+    Allowances,
+    Excess,
+    Kind,
+    Ledger,
+    Owner,
+    Room,
+    Scope,
+    Usage,
+    allowances,
+    exceeded,
+    has_limits,
+    lifetime_limit,
+    room_for_workers,
+    scopes,
+    usage_of,
+)
+
+#: Seconds that a new cluster's user waits for the controller's decision, which takes a fraction of one.
+LONGEST_VERDICT = 5.0
+#: Clusters that a refusal names.
+NAMED = 10
+
+#: The controller's word for a cluster that waits for room, or that there was none for.
+QUOTA_EXCEEDED = "QuotaExceeded"
 
 
 class Limits:
-    """What is used of each limit as this replica knows it."""
+    """What is used of each limit as this replica knows it: what is in its cache, and what it is about to make."""
 
-    def __init__(self, configuration: Configuration, repository: ClusterRepository) -> None:
+    def __init__(
+        self, configuration: Configuration, repository: ClusterRepository, *, longest_verdict: float = LONGEST_VERDICT
+    ) -> None:
         self._configuration = configuration
         self._repository = repository
+        self._longest_verdict = longest_verdict
+        self._queueing = configuration.limits.on_exceeded == "queue"
+        self._used: Ledger[ClusterName] = Ledger()
+        #: the clusters of each user that wait for room, where they may
+        self._queue: Ledger[ClusterName] = Ledger()
+        self._looks: FreshFlight[str, None] = FreshFlight()
+        if has_limits(configuration):
+            repository.tell(self._changed)
 
     def groups_of(self, principal: Principal) -> list[str]:
         """Those of a user's groups that the configuration names."""
@@ -25,8 +68,126 @@ class Limits:
 
     @asynccontextmanager
     async def place_for(self, new: NewCluster) -> AsyncIterator[NewCluster]:
-        """Hold a place for a cluster while it is made; raises LimitReached where there is none."""
-        yield new
+        """Hold a place for a cluster while it is made; raises LimitReached where there is none, and KubeError.
+
+        What it returns is the cluster within the limits' lifetime.
+        """
+        if not allowances(self._configuration, new.user, new.groups):
+            yield new
+            return
+        await self._take_place(new)
+        try:
+            yield self._with_lifetime(new)
+        finally:
+            # what has been made is in the cache, and counts for as long as it is there
+            if self._repository.cached(new.name) is None:
+                self._forget(new.name)
 
     async def wait_for_verdict(self, record: Record) -> None:
-        """Return when the controller has admitted a new cluster; raises LimitReached where it has not."""
+        """Return when the controller has let a new cluster in, or wait; raises LimitReached where it has refused it."""
+        if not _is_counted(allowances(self._configuration, record.user, record.groups)):
+            return
+        latest = await self._repository.wait_until(record.name, _is_decided, seconds=self._longest_verdict)
+        if latest is not None and latest.status not in LIVE and latest.reason == QUOTA_EXCEEDED:
+            raise LimitReached(latest.message or "There is no room for another cluster")
+
+    def workers_for(self, record: Record) -> Room:
+        """How many workers a cluster may have, those that it has included, and the limit that is the reason."""
+        allowed = allowances(self._configuration, record.user, record.groups)
+        booked = self._used.booked(record.name)
+        if not allowed or booked is None:
+            return Room(None)
+        try:
+            room = room_for_workers(allowed, self._used.used, stored_cluster_config(dict(record.config)))
+        except InvalidConfig:
+            return Room(None)
+        return room if room.workers is None else replace(room, workers=booked.workers + room.workers)
+
+    async def _take_place(self, new: NewCluster) -> None:
+        asked = _usage(new.config, 0)
+        if self._excess(new, asked):
+            # another replica may have stopped one a moment ago
+            await self._looks.run(new.user, lambda: self._look(new.user))
+        # from here to the booking nobody comes between
+        excess = self._excess(new, asked)
+        if not excess:
+            self._used.put(new.name, scopes(self._configuration, new.user, new.groups), asked)
+        elif self._queueing and not any(limit.is_hopeless for limit in excess):
+            self._take_place_in_queue(new.name, new.user)
+        else:
+            raise LimitReached(self._refusal(excess[0], new.user))
+
+    def _take_place_in_queue(self, name: ClusterName, user: str) -> None:
+        scope = Scope(Owner.USER, user)
+        waiting, most = len(self._queue.members(scope)), self._configuration.limits.max_queued
+        if waiting >= most:
+            raise LimitReached(
+                f"{waiting} of {most} clusters of yours are waiting for room already. Stop one, or try again later."
+            )
+        self._queue.put(name, (scope,), Usage())
+
+    def _excess(self, new: NewCluster, asked: Usage) -> list[Excess]:
+        return exceeded(allowances(self._configuration, new.user, new.groups), self._used.used, asked)
+
+    async def _look(self, user: str) -> None:
+        """See what has become of a user's clusters."""
+        records = map(self._repository.cached, self._used.members(Scope(Owner.USER, user)))
+        for record in await self._repository.gone([record for record in records if record is not None]):
+            self._forget(record.name)
+
+    def _with_lifetime(self, new: NewCluster) -> NewCluster:
+        limit = lifetime_limit(allowances(self._configuration, new.user, new.groups))
+        own = new.config.get("max_lifetime") or 0
+        if limit is None or 0 < own <= limit:
+            return new
+        return replace(new, config={**new.config, "max_lifetime": limit})
+
+    def _refusal(self, excess: Excess, user: str) -> str:
+        sentence = excess.sentence()
+        sentence = sentence[0].upper() + sentence[1:]
+        if excess.is_hopeless:
+            less = "" if excess.kind is Kind.CLUSTERS else "for less, or "
+            return f"{sentence}. Ask {less}the operator of this gateway for more."
+        own = excess.scope.owner is Owner.USER
+        advice = "Stop one" if own else "Try again later"
+        names = self._used.members(Scope(Owner.USER, user)) if own else []
+        listed = f": {_listed(names)}" if names and excess.kind is Kind.CLUSTERS else ""
+        return f"{sentence}{listed}. {advice}, or ask the operator of this gateway for more."
+
+    def _forget(self, name: ClusterName) -> None:
+        self._used.remove(name)
+        self._queue.remove(name)
+
+    def _changed(self, name: ClusterName, record: Record | None) -> None:
+        if record is None or record.status not in LIVE:
+            self._forget(name)
+        elif self._queueing and not record.admitted and (record.reason == QUOTA_EXCEEDED or name in self._queue):
+            self._used.remove(name)
+            self._queue.put(name, (Scope(Owner.USER, record.user),), Usage())
+        else:
+            self._queue.remove(name)
+            where = scopes(self._configuration, record.user, record.groups)
+            self._used.put(name, where, _usage(record.config, record.replicas))
+
+
+def _usage(config: Mapping[str, Any], workers: int) -> Usage:
+    try:
+        return usage_of(stored_cluster_config(dict(config)), workers)
+    except InvalidConfig:
+        # made by hand or by another version: it is a cluster all the same
+        return Usage(clusters=1, workers=workers)
+
+
+def _is_counted(allowed: Allowances) -> bool:
+    """Whether anything but the lifetime is limited: that alone lets everybody in."""
+    amounts = ("clusters", "workers", "cores", "memory")
+    return any(getattr(limits, name) is not None for limits in allowed.values() for name in amounts)
+
+
+def _is_decided(record: Record) -> bool:
+    return record.admitted or record.reason == QUOTA_EXCEEDED or record.status is not ClusterStatus.PENDING
+
+
+def _listed(names: Sequence[ClusterName]) -> str:
+    text = ", ".join(map(str, names[:NAMED]))
+    return f"{text} and {len(names) - NAMED} more" if len(names) > NAMED else text

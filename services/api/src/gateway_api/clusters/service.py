@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from gateway_api.admins import Admins
 from gateway_api.clusters.limits import Limits
+from gateway_api.clusters.pod_check import PodCheck
 from gateway_api.clusters.record import LIVE, ClusterStatus, NewCluster, Record
 from gateway_api.clusters.repository import ClusterRepository
 from gateway_api.clusters.schemas import AdaptRequest, CreateRequest, ScaleRequest
@@ -21,9 +22,11 @@ from gateway_api.errors import (
 )
 from gateway_api.options.service import OptionsService
 from gateway_api.scheduler_client import SchedulerClient
+from gateway_common.config import stored_cluster_config
 from gateway_common.errors import InvalidClusterName
 from gateway_common.names import ClusterName, parse_cluster_name, service_name
 from gateway_common.principal import Principal
+from gateway_common.quota import Room
 
 #: Seconds that a request may wait for a cluster (R-052). Proxies cut what takes much longer.
 LONGEST_WAIT = 20.0
@@ -43,6 +46,7 @@ class ClusterService:
         *,
         admins: Admins,
         limits: Limits,
+        pods: PodCheck | None = None,
         longest_wait: float = LONGEST_WAIT,
         new_name: Callable[[], str] = lambda: uuid4().hex,
     ) -> None:
@@ -51,6 +55,7 @@ class ClusterService:
         self._schedulers = schedulers
         self._admins = admins
         self._limits = limits
+        self._pods = pods
         self._longest_wait = longest_wait
         self._new_name = new_name
 
@@ -92,6 +97,8 @@ class ClusterService:
         name = ClusterName(chosen.namespace, self._new_name())
         new = NewCluster(name, principal.name, self._limits.groups_of(principal), chosen.options, chosen.config)
         async with self._limits.place_for(new) as allowed:
+            if self._pods is not None:
+                await self._pods.check(name, stored_cluster_config(dict(allowed.config)))
             record = await self._repository.create(allowed)
         await self._limits.wait_for_verdict(record)
         return name
@@ -134,11 +141,12 @@ class ClusterService:
         if count < 0:
             raise InvalidRequest(f"Scale expects a non-negative integer, got {count}")
         record = await self._running(record)
-        limit = record.max_workers
+        own, room = record.max_workers, self._limits.workers_for(record)
+        limit = least(own, room.workers)
         if limit is not None and count > limit:
             notice = (
                 f"Scale request of {count} workers would exceed resource limit of {limit} workers. "
-                f"Scaling to {limit} instead."
+                f"Scaling to {limit} instead.{explain(room, own)}"
             )
             count = limit
         await self._tell_scheduler(record, {"op": "scale", "count": count})
@@ -147,7 +155,11 @@ class ClusterService:
     async def adapt(self, principal: Principal, name: str, request: AdaptRequest) -> str | None:
         """Let the scheduler choose the number of workers; returns what was done instead where limits are too wide."""
         record = await self._running(await self._owned(principal, name, "adapt"))
-        minimum, maximum, notice = cap_range(request.minimum, request.maximum, record.max_workers)
+        own = record.max_workers
+        room = self._limits.workers_for(record) if request.active else Room(None)
+        minimum, maximum, notice = cap_range(request.minimum, request.maximum, own, room.workers)
+        if notice is not None:
+            notice += explain(room, own)
         message = {"op": "adapt", "minimum": minimum, "maximum": maximum, "active": request.active}
         await self._tell_scheduler(record, message)
         return notice
@@ -199,15 +211,36 @@ class ClusterService:
         )
 
 
-def cap_range(minimum: int | None, maximum: int | None, limit: int | None) -> tuple[int | None, int | None, str | None]:
-    """The bounds of adaptive scaling within a limit, and what to tell the user where that changes them (R-080)."""
+def least(*limits: int | None) -> int | None:
+    """The smallest of limits; None: there is none."""
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def explain(room: Room, own: int | None) -> str:
+    """A sentence, to follow another, about the limit that counts, if that is not the cluster's own."""
+    if room.workers is None or room.limit is None or (own is not None and own <= room.workers):
+        return ""
+    sentence = room.limit.sentence("another worker needs")
+    return f" {sentence[0].upper()}{sentence[1:]}."
+
+
+def cap_range(
+    minimum: int | None, maximum: int | None, own: int | None, room: int | None = None
+) -> tuple[int | None, int | None, str | None]:
+    """The bounds of adaptive scaling within limits, and what to tell the user where that changes them (R-080).
+
+    The cluster's own limit takes the place of a maximum that is not given. What there is room for just now does not:
+    it would bind the cluster for ever, and the controller grants no more anyway.
+    """
+    limit = least(own, room)
     if limit is None:
         return minimum, maximum, None
-    asked_minimum = 0 if minimum is None else minimum
-    asked_maximum = limit if maximum is None else maximum
-    if asked_minimum <= limit and asked_maximum <= limit:
-        return asked_minimum, asked_maximum, None
-    minimum, maximum = min(asked_minimum, limit), min(asked_maximum, limit)
+    asked_minimum = 0 if minimum is None and own is not None else minimum
+    asked_maximum = own if maximum is None else maximum
+    minimum = least(asked_minimum, limit) if asked_minimum is not None else None
+    maximum = least(asked_maximum, limit) if maximum is not None else own
+    if (minimum, maximum) == (asked_minimum, asked_maximum):
+        return minimum, maximum, None
     notice = (
         f"Adapt with `maximum={asked_maximum}, minimum={asked_minimum}` workers would exceed resource limit of "
         f"{limit} workers. Using `maximum={maximum}, minimum={minimum}` instead."
