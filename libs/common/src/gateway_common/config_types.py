@@ -21,6 +21,7 @@ from gateway_common.kubernetes_names import (
     check_namespace,
     check_object_name,
     check_secret_key,
+    is_dns_label,
 )
 from gateway_common.quantities import parse_memory
 from gateway_common.resources import Manifest
@@ -101,7 +102,11 @@ def _namespace(value: str | None, info: ValidationInfo) -> str | None:
         return value
     if info.context is Purpose.OVERRIDES:
         # a template is filled in for each user; whether the whole fits is known then
-        check_namespace(value.replace("{user}", "x").replace("{group}", "x"))
+        if not is_dns_label(value.replace("{user}", "x").replace("{group}", "x")):
+            try:
+                check_namespace(value)
+            except ValueError as error:
+                raise ValueError(f"{error}; {{user}} and {{group}} stand for the user's and the group's name") from None
     else:
         check_namespace(value)
     return value
