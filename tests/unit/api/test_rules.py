@@ -5,9 +5,10 @@ import logging
 import pytest
 
 from gateway_api.access_log import classify_level, log_request
-from gateway_api.clusters.service import cap_range, parse_statuses
+from gateway_api.clusters.service import cap_range, explain, parse_statuses
 from gateway_api.errors import InvalidRequest
 from gateway_api.sessions.cookie import session_token, set_cookie
+from gateway_common.quota import Excess, Kind, Owner, Room, Scope
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,47 @@ def test_bounds_are_capped_at_the_limit(
     assert (minimum, maximum) == capped
     too_wide = limit is not None and any(bound is not None and bound > limit for bound in asked)
     assert (notice is not None) is too_wide
+
+
+@pytest.mark.parametrize(
+    ("asked", "own", "room", "capped"),
+    [
+        ((2, 9), None, 4, (2, 4)),
+        ((2, 9), 6, 4, (2, 4)),
+        ((2, 9), 4, 6, (2, 4)),
+        ((None, 3), None, 4, (None, 3)),
+        # what is free just now must not bind a cluster that names no maximum
+        ((None, None), None, 0, (None, None)),
+        ((1, None), 8, 4, (1, 8)),
+        ((6, None), None, 4, (4, None)),
+    ],
+)
+def test_bounds_are_capped_at_what_there_is_room_for(
+    asked: tuple[int | None, int | None], own: int | None, room: int, capped: tuple[int | None, int | None]
+) -> None:
+    minimum, maximum, notice = cap_range(*asked, own, room)
+
+    assert (minimum, maximum) == capped
+    too_wide = any(bound is not None and bound > min(room, own or room) for bound in asked)
+    assert (notice is not None) is too_wide
+
+
+WORKERS = Excess(Scope(Owner.USER, "alice"), Kind.WORKERS, used=3, asked=1, allowed=5)
+
+
+@pytest.mark.parametrize(
+    ("room", "own", "text"),
+    [
+        (Room(None), 4, ""),
+        (Room(2, WORKERS), 2, ""),
+        (Room(2, WORKERS), None, " 3 of 5 workers are yours already."),
+        (Room(2, WORKERS), 3, " 3 of 5 workers are yours already."),
+    ],
+)
+def test_the_limit_that_counts_is_explained_unless_it_is_the_clusters_own(
+    room: Room, own: int | None, text: str
+) -> None:
+    assert explain(room, own) == text
 
 
 def test_states_are_a_comma_list_of_any_case_and_live_ones_by_default() -> None:

@@ -59,7 +59,8 @@ class Limits:
         #: the clusters of each user that wait for room, where they may
         self._queue: Ledger[ClusterName] = Ledger()
         self._looks: FreshFlight[str, None] = FreshFlight()
-        if has_limits(configuration):
+        self._limited = has_limits(configuration)
+        if self._limited:
             repository.tell(self._changed)
 
     def groups_of(self, principal: Principal) -> list[str]:
@@ -72,7 +73,7 @@ class Limits:
 
         What it returns is the cluster within the limits' lifetime.
         """
-        if not allowances(self._configuration, new.user, new.groups):
+        if not self._allowed(new.user, new.groups):
             yield new
             return
         await self._take_place(new)
@@ -85,7 +86,7 @@ class Limits:
 
     async def wait_for_verdict(self, record: Record) -> None:
         """Return when the controller has let a new cluster in, or wait; raises LimitReached where it has refused it."""
-        if not _is_counted(allowances(self._configuration, record.user, record.groups)):
+        if not _is_counted(self._allowed(record.user, record.groups)):
             return
         latest = await self._repository.wait_until(record.name, _is_decided, seconds=self._longest_verdict)
         if latest is not None and latest.status not in LIVE and latest.reason == QUOTA_EXCEEDED:
@@ -93,7 +94,7 @@ class Limits:
 
     def workers_for(self, record: Record) -> Room:
         """How many workers a cluster may have, those that it has included, and the limit that is the reason."""
-        allowed = allowances(self._configuration, record.user, record.groups)
+        allowed = self._allowed(record.user, record.groups)
         booked = self._used.booked(record.name)
         if not allowed or booked is None:
             return Room(None)
@@ -102,6 +103,9 @@ class Limits:
         except InvalidConfig:
             return Room(None)
         return room if room.workers is None else replace(room, workers=booked.workers + room.workers)
+
+    def _allowed(self, user: str, groups: Sequence[str]) -> Allowances:
+        return allowances(self._configuration, user, groups) if self._limited else {}
 
     async def _take_place(self, new: NewCluster) -> None:
         asked = _usage(new.config, 0)
@@ -127,7 +131,7 @@ class Limits:
         self._queue.put(name, (scope,), Usage())
 
     def _excess(self, new: NewCluster, asked: Usage) -> list[Excess]:
-        return exceeded(allowances(self._configuration, new.user, new.groups), self._used.used, asked)
+        return exceeded(self._allowed(new.user, new.groups), self._used.used, asked)
 
     async def _look(self, user: str) -> None:
         """See what has become of a user's clusters."""
@@ -136,7 +140,7 @@ class Limits:
             self._forget(record.name)
 
     def _with_lifetime(self, new: NewCluster) -> NewCluster:
-        limit = lifetime_limit(allowances(self._configuration, new.user, new.groups))
+        limit = lifetime_limit(self._allowed(new.user, new.groups))
         own = new.config.get("max_lifetime") or 0
         if limit is None or 0 < own <= limit:
             return new
