@@ -158,6 +158,17 @@ async def running_api(
                 await client.close()
 
 
+@asynccontextmanager
+async def two_replicas(kube: KubeSettings, namespace: str, **settings: Any) -> AsyncIterator[tuple[Api, Api]]:
+    """Two replicas of the api: whoever has signed in at one is known to the other."""
+    auth = auth_app()
+    async with (
+        running_api(kube, namespace, auth=auth, **settings) as one,
+        running_api(kube, namespace, auth=auth, **settings) as other,
+    ):
+        yield one, other
+
+
 async def _watch_is_open(api: Api) -> None:
     """Wait until the api hears of what others make.
 

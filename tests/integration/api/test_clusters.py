@@ -9,7 +9,7 @@ from gateway_common.configuration.groups import KubeSettings
 from gateway_common.model import Phase
 from gateway_common.names import CLUSTER_LABEL, INSTANCE_LABEL, ClusterName
 from gateway_common.resources import DASKCLUSTERS
-from tests.kit.api import INSTANCE, Api, auth_app, running_api
+from tests.kit.api import INSTANCE, Api, two_replicas
 from tests.kit.clusters import CERTIFICATE, PRIVATE_KEY, as_new, dask_cluster, set_status
 from tests.kit.waiting import until
 
@@ -18,9 +18,8 @@ KEYS = ["name", "dashboard_route", "status", "start_time", "stop_time", "options
 
 @pytest.fixture
 async def replicas(kube: KubeSettings, namespace: str) -> AsyncIterator[tuple[Api, Api]]:
-    auth = auth_app()
-    async with running_api(kube, namespace, auth=auth) as one, running_api(kube, namespace, auth=auth) as other:
-        yield one, other
+    async with two_replicas(kube, namespace) as both:
+        yield both
 
 
 async def test_a_new_cluster_is_a_daskcluster_with_the_resolved_configuration(api: Api) -> None:
