@@ -201,6 +201,11 @@ class TestExtraConfiguration:
         text = complaint({f"{whose}_extra_pod_config": {"volumes": [{"name": "dask-credentials", "emptyDir": {}}]}})
         assert text.startswith(f"{whose}_extra_pod_config.volumes: the gateway has a volume dask-credentials")
 
+    def test_a_sidecar_is_not_taken_for_the_container(self, whose: str) -> None:
+        text = complaint({f"{whose}_extra_pod_config": {"containers": [{"name": f"dask-{whose}", "image": "a"}]}})
+        assert text.startswith(f"{whose}_extra_pod_config.containers: the gateway's own container is called dask-")
+        assert parse_cluster_config({f"{whose}_extra_pod_config": {"containers": [{"name": "sidecar"}]}})
+
     def test_all_else_is_the_operators_to_say(self, whose: str) -> None:
         container = {"volumeMounts": [{"name": "a", "mountPath": f"{CREDENTIALS}-of-mine"}], "securityContext": None}
         pod = {"restartPolicy": "Always", "hostNetwork": True, "volumes": [{"name": "a", "emptyDir": {}}]}

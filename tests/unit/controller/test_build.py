@@ -275,8 +275,16 @@ def test_the_container_stays_where_another_is_put_in_its_place() -> None:
 
 
 def test_sidecars_stand_beside_the_container() -> None:
-    pod = scheduler_pod(scheduler_extra_pod_config={"containers": [{"name": "log-shipper", "image": "shipper"}]})
+    more = [{"name": "log-shipper", "image": "shipper"}, {"name": "dask-scheduler", "image": "mine"}]
+    config = stored_cluster_config({**CONFIG, "scheduler_extra_pod_config": {"containers": more}})
+    pod = build_scheduler_pod(INSTALLATION, cluster().full_name, config)
     assert [entry["name"] for entry in pod["spec"]["containers"]] == ["dask-scheduler", "log-shipper"]
+    assert container(pod)["image"] == "image:1"
+
+
+def test_nonsense_in_a_list_is_left_for_kubernetes_to_explain() -> None:
+    pod = scheduler_pod(scheduler_extra_pod_config={"volumes": ["cvmfs"]})
+    assert pod["spec"]["volumes"][1:] == ["cvmfs"]
 
 
 def test_extra_labels_win_over_common_ones_but_never_over_those_that_selectors_rely_on() -> None:

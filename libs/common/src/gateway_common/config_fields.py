@@ -45,7 +45,8 @@ class ClusterFields(BaseModel):
     environment: Environment = setting(
         {},
         values="environment",
-        description="Environment variables of the scheduler and the workers.",
+        description="Environment variables of the scheduler and the workers; numbers are taken as text. What Dask "
+        "needs to find its way, and environment_secrets, win.",
     )
     environment_secrets: EnvironmentSecrets = setting(
         {},
@@ -180,40 +181,44 @@ class ClusterFields(BaseModel):
     worker_extra_container_config: ContainerPart = setting(
         {},
         values="worker.extraContainerConfig",
-        description="Deep-merged into the worker's container; these values win.",
+        description="Deep-merged into the worker's container: mappings merge, lists append, else this wins. "
+        "The credentials' mount and the variables that Dask needs stay.",
     )
     worker_extra_pod_config: PodPart = setting(
         {},
         values="worker.extraPodConfig",
-        description="Deep-merged into the worker's pod spec; these values win.",
+        description="Deep-merged into the worker's pod spec: mappings merge, lists append, else this wins. "
+        "The container and the volume of the credentials stay.",
     )
     worker_extra_pod_annotations: Annotations = setting(
         {},
         values="worker.annotations",
-        description="More annotations of worker pods.",
+        description="More annotations of worker pods: numbers are taken as text.",
     )
     worker_extra_pod_labels: Labels = setting(
         {},
         values="worker.labels",
-        description="More labels of worker pods.",
+        description="More labels of worker pods; those that the gateway depends on stay.",
     )
     scheduler_extra_container_config: ContainerPart = setting(
         {},
         values="scheduler.extraContainerConfig",
-        description="Deep-merged into the scheduler's container; these values win.",
+        description="Deep-merged into the scheduler's container: mappings merge, lists append, else this wins. "
+        "The credentials' mount and the variables that Dask needs stay.",
     )
     scheduler_extra_pod_config: PodPart = setting(
         {},
         values="scheduler.extraPodConfig",
-        description="Deep-merged into the scheduler's pod spec; these values win.",
+        description="Deep-merged into the scheduler's pod spec: mappings merge, lists append, else this wins. "
+        "The container and the volume of the credentials stay.",
     )
     scheduler_extra_pod_annotations: Annotations = setting(
         {},
         values="scheduler.annotations",
-        description="More annotations of the scheduler pod.",
+        description="More annotations of the scheduler pod: numbers are taken as text.",
     )
     scheduler_extra_pod_labels: Labels = setting(
         {},
         values="scheduler.labels",
-        description="More labels of the scheduler pod.",
+        description="More labels of the scheduler pod; those that the gateway depends on stay.",
     )

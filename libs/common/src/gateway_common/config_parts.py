@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ValidationInfo
 
 from gateway_common.config_types import EntryErrors, is_stored, name_of_type
-from gateway_common.names import CREDENTIALS_PATH, CREDENTIALS_VOLUME
+from gateway_common.names import CREDENTIALS_PATH, CREDENTIALS_VOLUME, SCHEDULER_COMPONENT, WORKER_COMPONENT
 from gateway_common.resources import Manifest
 
 #: Deeper than any pod. Kubernetes itself reads 10,000 levels, orjson 254.
@@ -65,6 +65,9 @@ def _pod_faults(spec: Manifest) -> Iterator[tuple[str, str]]:
     for volume in _objects(spec, "volumes"):
         if volume.get("name") == CREDENTIALS_VOLUME:
             yield "volumes", f"the gateway has a volume {CREDENTIALS_VOLUME} of its own: give this one another name"
+    for container in _objects(spec, "containers"):
+        if container.get("name") in (SCHEDULER_COMPONENT, WORKER_COMPONENT):
+            yield "containers", f"the gateway's own container is called {container['name']}: give this one another name"
 
 
 def _container_faults(container: Manifest) -> Iterator[tuple[str, str]]:

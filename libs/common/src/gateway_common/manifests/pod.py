@@ -1,6 +1,6 @@
 """What the scheduler's and the workers' pods have in common."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gateway_common.config import ClusterConfig
@@ -68,16 +68,16 @@ def build_container(
         container["imagePullPolicy"] = config.image_pull_policy
     merged = deep_merge(container, extra)
     credentials = {"name": CREDENTIALS_VOLUME, "mountPath": f"{CREDENTIALS_PATH}/", "readOnly": True}
-    mounts = [mount for mount in _entries(merged, "volumeMounts") if not is_credentials_path(mount.get("mountPath"))]
+    mounts = _entries(merged, "volumeMounts", lambda mount: is_credentials_path(mount.get("mountPath")))
     return {
         **merged,
         "name": name,
-        "env": _environment(config, _entries(merged, "env"), reserved),
+        "env": _environment(config, merged, reserved),
         "volumeMounts": [credentials, *mounts],
     }
 
 
-def _environment(config: ClusterConfig, entries: Sequence[Manifest], reserved: Sequence[Manifest]) -> list[Manifest]:
+def _environment(config: ClusterConfig, container: Manifest, reserved: Sequence[Manifest]) -> list[Manifest]:
     """Reserved variables win over those from Secrets, and these over all others: each of them stands there once.
 
     The ones from Secrets come first, because a value may refer to what stands before it: `$(PASSWORD)`.
@@ -89,13 +89,18 @@ def _environment(config: ClusterConfig, entries: Sequence[Manifest], reserved: S
         if name not in ours
     ]
     taken = ours | {entry["name"] for entry in secrets}
-    return [*secrets, *(entry for entry in entries if entry.get("name") not in taken), *reserved]
+    return [*secrets, *_entries(container, "env", lambda entry: entry.get("name") in taken), *reserved]
 
 
-def _entries(part: Manifest, name: str) -> list[Manifest]:
-    """A list of objects; in what was stored before it was checked, anything may stand there."""
+def _entries(part: Manifest, name: str, is_ours: Callable[[Manifest], bool]) -> list[Any]:
+    """A list without what stands in the place of ours; in what was stored unchecked there may be no list at all.
+
+    What is no object stays: Kubernetes says what is wrong with it.
+    """
     entries = part.get(name)
-    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    if not isinstance(entries, list):
+        return []
+    return [entry for entry in entries if not (isinstance(entry, dict) and is_ours(entry))]
 
 
 def build_pod(
@@ -123,8 +128,9 @@ def build_pod(
         spec["imagePullSecrets"] = config.image_pull_secrets
     merged = deep_merge(spec, extra)
     credentials = {"name": CREDENTIALS_VOLUME, "secret": {"secretName": secret_name(cluster.name)}}
-    volumes = [volume for volume in _entries(merged, "volumes") if volume.get("name") != CREDENTIALS_VOLUME]
-    own = {"containers": [container, *_entries(merged, "containers")], "volumes": [credentials, *volumes]}
+    volumes = _entries(merged, "volumes", lambda volume: volume.get("name") == CREDENTIALS_VOLUME)
+    containers = _entries(merged, "containers", lambda other: other.get("name") == container["name"])
+    own = {"containers": [container, *containers], "volumes": [credentials, *volumes]}
     return {"apiVersion": PODS.api_version, "kind": PODS.kind, "metadata": metadata, "spec": {**merged, **own}}
 
 
