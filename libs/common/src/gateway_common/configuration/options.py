@@ -21,7 +21,7 @@ class OptionDeclaration(SettingsGroup):
     choices: list[str] | dict[str, Any] = setting(
         [],
         description="(select) The names to choose from. As a mapping, each name's value: what `target` is set to, or "
-        "an object of the fields of a cluster's configuration that this choice sets.",
+        "an object of the fields of a cluster's configuration that this choice sets, as in `sets`; null sets nothing.",
     )
     target: str | None = setting(
         None, description="The field of a cluster's configuration that it sets. Default: the one of its own name."
@@ -32,7 +32,8 @@ class OptionDeclaration(SettingsGroup):
     sets: dict[str, Any] = setting(
         {},
         description="Fields of a cluster's configuration that it sets: texts at any depth may hold `{value}`, `{user}` "
-        "and the names of other options in braces. Takes the place of `target`.",
+        "and the names of other options in braces; a brace itself is written twice. Takes the place of `target`. Where "
+        "a bool's do not hold `{value}`, they count if it is true.",
     )
 
 
