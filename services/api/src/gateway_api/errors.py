@@ -3,6 +3,7 @@
     GatewayError
     └── RequestRefused                the request can't be carried out; the text is for the caller
         ├── InvalidRequest            the body, a parameter or an option is wrong
+        │   ├── NamespaceMissing
         │   └── BodyTooLarge
         ├── AuthenticationRequired    .challenges: what would be accepted
         ├── PermissionDenied          known, but not allowed
@@ -24,6 +25,16 @@ class RequestRefused(GatewayError):
 
 class InvalidRequest(RequestRefused):
     """The request itself is wrong; the text names the field and what was expected."""
+
+
+class NamespaceMissing(InvalidRequest):
+    """The namespace in which a cluster would run does not exist."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(
+            f"namespace: there is no namespace {namespace!r} in Kubernetes, and the gateway makes none. "
+            "Ask its operator to make it."
+        )
 
 
 class BodyTooLarge(InvalidRequest):

@@ -18,6 +18,7 @@ from gateway_api.errors import (
     ClusterNotRunning,
     InvalidRequest,
     LimitReached,
+    NamespaceMissing,
     PermissionDenied,
     RequestRefused,
     SchedulerUnreachable,
@@ -38,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 STATUS_OF: dict[type[RequestRefused], int] = {
     InvalidRequest: 422,
+    NamespaceMissing: 422,
     BodyTooLarge: 413,
     AuthenticationRequired: 401,
     PermissionDenied: 403,

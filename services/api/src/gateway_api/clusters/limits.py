@@ -89,7 +89,7 @@ class Limits:
         if not _is_counted(self._allowed(record.user, record.groups)):
             return
         latest = await self._repository.wait_until(record.name, _is_decided, seconds=self._longest_verdict)
-        if latest is not None and latest.status not in LIVE and latest.reason == QUOTA_EXCEEDED:
+        if latest is not None and latest.active and latest.status not in LIVE and latest.reason == QUOTA_EXCEEDED:
             raise LimitReached(latest.message or "There is no room for another cluster")
 
     def workers_for(self, record: Record) -> Room:

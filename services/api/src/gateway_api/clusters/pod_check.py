@@ -8,7 +8,7 @@ to the user: the controller's own create decides.
 import asyncio
 import logging
 
-from gateway_api.errors import InvalidRequest
+from gateway_api.errors import InvalidRequest, NamespaceMissing
 from gateway_common.config import ClusterConfig
 from gateway_common.errors import Forbidden, Invalid, NotFound
 from gateway_common.kube import KubeClient
@@ -54,10 +54,7 @@ class PodCheck:
         try:
             await self._kube.create(PODS, pod, dry_run=True)
         except NotFound:
-            raise InvalidRequest(
-                f"namespace: there is no namespace {pod['metadata']['namespace']!r} in Kubernetes; the gateway makes "
-                "none, its administrator has to"
-            ) from None
+            raise NamespaceMissing(pod["metadata"]["namespace"]) from None
         except (Forbidden, Invalid) as error:
             reason = str(error)
             if _NO_RIGHT in reason or _NO_DRY_RUN in reason:

@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway_api.clusters.record import FINISHED, Credentials, NewCluster, Record, build_dask_cluster
 from gateway_api.clusters.waiters import Waiters
-from gateway_api.errors import InvalidRequest
+from gateway_api.errors import NamespaceMissing
 from gateway_api.single_flight import SingleFlight
 from gateway_common.clock import to_rfc3339
 from gateway_common.configuration.model import ALL_NAMESPACES
@@ -134,7 +134,7 @@ class ClusterRepository:
         return record
 
     async def create(self, new: NewCluster) -> Record:
-        """Make a cluster; raises InvalidRequest where there is no such namespace, and KubeError."""
+        """Make a cluster; raises NamespaceMissing and KubeError."""
         name = new.name
         labels = {NAME_LABEL: APP_NAME, INSTANCE_LABEL: self._instance, CLUSTER_LABEL: name.name}
         manifest = build_dask_cluster(new, labels)
@@ -142,10 +142,7 @@ class ClusterRepository:
             return self._absorb(await self._kube.create(DASKCLUSTERS, manifest, namespace=name.namespace))
         except NotFound as error:
             # nothing else can be missing: the informer lists the same resource
-            raise InvalidRequest(
-                f"namespace: Kubernetes has no namespace {name.namespace!r}, in which this cluster would run. "
-                "Ask the operator of this gateway to create it."
-            ) from error
+            raise NamespaceMissing(name.namespace) from error
 
     async def deactivate(self, record: Record) -> None:
         """Ask the controller to stop the cluster; does nothing where it is gone already. Raises KubeError."""
