@@ -83,6 +83,7 @@ def worker(slot: int, **values: Any) -> Pod:
         "owner_uid": SCHEDULER_UID,
         "slot": slot,
         "running": True,
+        "started": values.get("running", True),
     }
     return Pod(**{**defaults, **values})
 

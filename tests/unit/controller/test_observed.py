@@ -32,7 +32,8 @@ def containers(state: dict[str, Any], name: str = "dask-scheduler") -> list[dict
 
 def test_a_pod_that_nobody_has_scheduled_is_seen() -> None:
     pod = read_pod(pod_manifest(phase="Pending"))
-    assert pod == scheduler(uid="uid", running=False, ready=False, ip="")
+    lacking = "its pod has no node yet"
+    assert pod == scheduler(uid="uid", running=False, ready=False, ip="", lacking=lacking)
 
 
 def test_a_scheduler_serves_when_its_own_container_runs_and_its_pod_is_ready() -> None:

@@ -5,7 +5,7 @@ import pytest
 from gateway_common.model import Phase
 from gateway_controller.core.observed import Observed
 from gateway_controller.core.rules import judge
-from tests.kit.observed import cluster, new_cluster, observe, scheduler, status
+from tests.kit.observed import NOW, cluster, new_cluster, observe, scheduler, status
 
 PENDING = cluster(status=status(Phase.PENDING))
 RUNNING = cluster()
@@ -131,7 +131,7 @@ INVALID = {"worker_cores": -1}
     ],
 )
 def test_the_first_rule_that_applies_decides(observed: Observed, phase: Phase, reason: str) -> None:
-    verdict = judge(observed)
+    verdict = judge(observed, NOW)
     assert (verdict.phase, verdict.reason) == (phase, reason)
 
 
@@ -145,4 +145,4 @@ def test_the_first_rule_that_applies_decides(observed: Observed, phase: Phase, r
     ],
 )
 def test_the_message_says_what_is_wrong(observed: Observed, said: str) -> None:
-    assert said in (judge(observed).message or "")
+    assert said in (judge(observed, NOW).message or "")

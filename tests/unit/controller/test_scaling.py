@@ -7,12 +7,12 @@ import pytest
 from gateway_common.config import parse_cluster_config
 from gateway_controller.core.observed import Pod
 from gateway_controller.core.scaling import MOST_AT_ONCE, Scaling, batches, scale_workers
-from tests.kit.observed import cluster, observe, scheduler, worker
+from tests.kit.observed import NOW, cluster, observe, scheduler, worker
 
 
 def scale(replicas: int, *workers: Pod, next_slot: int = 0, **config: Any) -> Scaling:
     observed = observe(cluster(replicas=replicas), scheduler(), *workers, next_slot=next_slot)
-    return scale_workers(observed, parse_cluster_config(config))
+    return scale_workers(observed, parse_cluster_config(config), NOW)
 
 
 def pending(slot: int) -> Pod:

@@ -55,11 +55,12 @@ class Excess:
     def sentence(self, asking: str = "a new cluster needs at least") -> str:
         """What is used and what is allowed, for people: without a capital or a full stop, to put into a text."""
         allowed = _shown(self.kind, self.allowed)
-        if self.kind is not Kind.CLUSTERS and self.is_hopeless:
+        if self.is_hopeless and self.kind in (Kind.CORES, Kind.MEMORY):
             return f"{_clusters_of(self.scope)} may use {allowed} together, {asking} {_number(self.kind, self.asked)}"
         used = f"{_number(self.kind, self.used)} of {allowed}"
-        if self.kind is Kind.CLUSTERS:
-            return _has(self.scope, used)
+        if self.kind in (Kind.CLUSTERS, Kind.WORKERS):
+            more = f", {asking} {self.asked} more" if self.asked > 1 else ""
+            return _has(self.scope, used) + more
         return f"{_uses(self.scope)} {used}, {asking} {_number(self.kind, self.asked)} more"
 
 

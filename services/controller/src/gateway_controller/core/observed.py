@@ -7,6 +7,7 @@ object that differ in nothing of interest are equal.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum
 from functools import lru_cache
 from sys import intern
 from typing import Any
@@ -35,6 +36,8 @@ class Cluster:
     name: str
     uid: str
     created: str
+    user: str = ""
+    groups: tuple[str, ...] = ()
     active: bool = True
     replicas: int = 0
     deleting: bool = False
@@ -51,9 +54,10 @@ class Cluster:
 class Pod:
     """A pod of a cluster.
 
-    `running` says that the Dask container runs, `finished` that it will not run again. `slot` is the number in a
-    worker's name, -1 in other names. `failure` says in words how it ended. A worker's `ready`, `ip` and `failure`
-    are left out: nobody asks for them, and there are many workers.
+    `running` says that the Dask container runs, `started` that a worker's has run, `finished` that it never will again.
+    `slot` is the number in a worker's name, -1 in other names. `failure` says in words how it ended, `lacking` what it
+    still lacks to run. A worker's `ready`, `ip`, `failure` and `lacking` are left out: nobody asks for them, and there
+    are many workers.
     """
 
     namespace: str
@@ -63,13 +67,44 @@ class Pod:
     component: str
     owner_uid: str = ""
     slot: int = -1
+    created: str = ""
     deleting: bool = False
     deletion_asked: datetime | None = None
     running: bool = False
+    started: bool = False
     finished: bool = False
     ready: bool = False
     ip: str = ""
     failure: str = ""
+    lacking: str = ""
+
+
+class Entry(Enum):
+    """Whether a cluster may have objects, as far as limits go."""
+
+    ADMITTED = "admitted"
+    WAITING = "waiting"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the limits of users, groups and all have to say about a cluster; nothing unless there are any.
+
+    `message` says why it waits or was refused. `workers` is how many it may have (None: as many as it wants), and
+    `shortage` says why these are fewer than it wants. `lifetime` is in seconds. `untouched` says that nothing can have
+    been made for it.
+    """
+
+    entry: Entry = Entry.ADMITTED
+    message: str = ""
+    workers: int | None = None
+    shortage: str = ""
+    lifetime: float | None = None
+    untouched: bool = False
+
+
+NO_LIMITS = Admission()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +113,8 @@ class Observed:
 
     `strays` are pods that carry the cluster's label and do not belong to its present scheduler: what an earlier
     cluster of the same name, or a lost scheduler, has left. `next_slot` is above every worker seen so far.
-    `refusal` is the API server's explanation if it has refused the scheduler's pod for good.
+    `refusal` is the API server's explanation if it has refused the scheduler's pod for good, `admission` what limits
+    say.
     """
 
     cluster: Cluster
@@ -87,6 +123,7 @@ class Observed:
     strays: tuple[Pod, ...] = ()
     next_slot: int = 0
     refusal: str = ""
+    admission: Admission = NO_LIMITS
 
     @property
     def pods(self) -> tuple[Pod, ...]:
@@ -134,6 +171,8 @@ def read_cluster(manifest: Mapping[str, Any]) -> Cluster:
         name=metadata["name"],
         uid=metadata["uid"],
         created=metadata["creationTimestamp"],
+        user=intern(_text(spec.get("username"))),
+        groups=_texts(spec.get("groups")),
         active=spec.get("active") is not False,
         replicas=max(replicas, 0) if isinstance(replicas, int) else 0,
         deleting="deletionTimestamp" in metadata,
@@ -149,8 +188,10 @@ def read_pod(manifest: Mapping[str, Any]) -> Pod:
     labels = metadata.get("labels") or {}
     component = labels.get(COMPONENT_LABEL, "")
     is_scheduler = component == SCHEDULER_COMPONENT
-    state = _dask_container_state(manifest)
+    container = _dask_container(manifest)
+    state = container.get("state") or {}
     ended = status.get("phase") in ("Succeeded", "Failed")
+    running = "running" in state and not ended
     # A worker whose container has exited may be restarted in place (K-033); a scheduler never is (K-022).
     finished = ended or (is_scheduler and "terminated" in state)
     return Pod(
@@ -161,13 +202,16 @@ def read_pod(manifest: Mapping[str, Any]) -> Pod:
         component=intern(component),
         owner_uid=intern(_owner_uid(metadata)),
         slot=_slot(metadata["name"]) if component == WORKER_COMPONENT else -1,
+        created=metadata.get("creationTimestamp") or "",
         deleting="deletionTimestamp" in metadata,
         deletion_asked=_deletion_asked(metadata),
-        running="running" in state and not ended,
+        running=running,
+        started=not is_scheduler and (running or "terminated" in state or bool(container.get("restartCount"))),
         finished=finished,
         ready=is_scheduler and _is_ready(status),
         ip=status.get("podIP", "") if is_scheduler else "",
         failure=_explain(status, state) if is_scheduler and finished else "",
+        lacking=_explain_waiting(manifest, state) if is_scheduler and not running and not finished else "",
     )
 
 
@@ -181,6 +225,14 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(intern(text) for text in value if isinstance(text, str)) if isinstance(value, list) else ()
+
+
 def _read_status(value: Any) -> DaskClusterStatus:
     try:
         return DaskClusterStatus.model_validate(_mapping(value))
@@ -189,12 +241,12 @@ def _read_status(value: Any) -> DaskClusterStatus:
         return DaskClusterStatus()
 
 
-def _dask_container_state(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The state of the container that runs Dask, which need not be the first: admission may inject sidecars."""
+def _dask_container(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The status of the container that runs Dask, which need not be the first: admission may inject sidecars."""
     statuses = (manifest.get("status") or {}).get("containerStatuses") or ()
     names = [container["name"] for container in manifest["spec"]["containers"]]
     ours = next((name for name in names if name in (SCHEDULER_COMPONENT, WORKER_COMPONENT)), names[0])
-    return next((entry.get("state") or {} for entry in statuses if entry["name"] == ours), {})
+    return next((entry for entry in statuses if entry["name"] == ours), {})
 
 
 def _owner_uid(metadata: Mapping[str, Any]) -> str:
@@ -228,3 +280,14 @@ def _explain(status: Mapping[str, Any], state: Mapping[str, Any]) -> str:
         reason = exit_state.get("reason")
         return f"it exited with code {exit_state.get('exitCode')}" + (f" ({reason})" if reason else "")
     return f"its pod is {status.get('phase')}"
+
+
+def _explain_waiting(manifest: Mapping[str, Any], state: Mapping[str, Any]) -> str:
+    """Which step on the way to a running container has not been done, and why not if somebody says so."""
+    status = manifest.get("status") or {}
+    if not manifest["spec"].get("nodeName"):
+        conditions = status.get("conditions") or ()
+        why = next((entry.get("message") for entry in conditions if entry["type"] == "PodScheduled"), None)
+        return ": ".join(filter(None, ("its pod has no node yet", why)))
+    waiting = state.get("waiting") or {}
+    return ": ".join(filter(None, ("its container does not run yet", waiting.get("reason"), waiting.get("message"))))

@@ -18,7 +18,8 @@ from gateway_common.resources import INGRESSROUTES, INGRESSROUTETCPS, PODS, SECR
 from gateway_controller.core.build.ingress_route import build_ingress_route
 from gateway_controller.core.build.ingress_route_tcp import build_ingress_route_tcp
 from gateway_controller.core.build.service import build_service
-from gateway_controller.core.observed import Observed, Pod, parse_config
+from gateway_controller.core.deadlines import next_deadline, seconds_until
+from gateway_controller.core.observed import Entry, Observed, Pod, parse_config
 from gateway_controller.core.rules import Verdict, judge
 from gateway_controller.core.scaling import batches, scale_workers
 from gateway_controller.core.status import (
@@ -29,6 +30,9 @@ from gateway_controller.core.status import (
     with_completion,
     with_phase,
 )
+
+#: A cluster that ends for one of these has come to its intended end.
+_INTENDED = (Reason.STOP_REQUESTED, Reason.MAX_LIFETIME)
 
 #: How long the scheduler of a cluster that ends waits for its workers at the most.
 WORKERS_LEAVE_FIRST_SECONDS = 2.0
@@ -95,24 +99,27 @@ def plan(observed: Observed, installation: Installation, now: datetime) -> Plan:
     if observed.cluster.deleting:
         # Its children go with it.
         return Plan(status)
-    verdict = judge(observed)
+    verdict = judge(observed, now)
     if verdict.phase.is_terminal:
         # A create whose answer was lost may come to light after the end.
         return Plan(status, _delete_pods(observed, installation, observed.pods))
     if verdict.phase is Phase.STOPPING:
         return _end(observed, installation, verdict, now)
-    return _keep(observed, installation, verdict)
+    if observed.admission.entry is Entry.WAITING:
+        status = with_phase(status, verdict.phase, verdict.reason, verdict.message)
+        return Plan(status, requeue_after=seconds_until(next_deadline(observed, now), now))
+    return _keep(observed, installation, verdict, now)
 
 
 def _end(observed: Observed, installation: Installation, verdict: Verdict, now: datetime) -> Plan:
     """Delete everything, and call the cluster over when no pod is left (E-17)."""
     cluster = observed.cluster
     actions, requeue_after = _take_down(observed, installation, now)
-    if cluster.status.phase is not Phase.STOPPING:
+    if cluster.status.phase is not Phase.STOPPING and not observed.admission.untouched:
         actions = (*actions, (Delete(SECRETS, secret_name(cluster.name)),))
     status = with_phase(cluster.status, Phase.STOPPING, verdict.reason, verdict.message)
     if not observed.pods:
-        outcome = Phase.STOPPED if verdict.reason == Reason.STOP_REQUESTED else Phase.FAILED
+        outcome = Phase.STOPPED if verdict.reason in _INTENDED else Phase.FAILED
         status = with_completion(status, outcome, now)
     return Plan(status, actions, requeue_after)
 
@@ -148,9 +155,10 @@ def _delete_pods(
     return ((DeletePods(selector, frozenset(pod.uid for pod in pods)),),)
 
 
-def _keep(observed: Observed, installation: Installation, verdict: Verdict) -> Plan:
+def _keep(observed: Observed, installation: Installation, verdict: Verdict, now: datetime) -> Plan:
     """Make what is missing, and the workers of a cluster that runs."""
     cluster = observed.cluster
+    requeue_after = seconds_until(next_deadline(observed, now), now)
     status = with_phase(cluster.status, verdict.phase, verdict.reason, verdict.message)
     if verdict.phase is Phase.RUNNING and observed.scheduler:
         status = with_address(status, observed.scheduler.ip)
@@ -159,14 +167,16 @@ def _keep(observed: Observed, installation: Installation, verdict: Verdict) -> P
     except InvalidConfig as error:
         # It has a scheduler, so it was right once: everything stays as it is, and says what can't be done.
         message = f"Nothing more can be made, the cluster's configuration is wrong: {error}"
-        return Plan(with_phase(status, verdict.phase, Reason.INVALID_CONFIG, message))
+        return Plan(with_phase(status, verdict.phase, Reason.INVALID_CONFIG, message), requeue_after=requeue_after)
     actions = () if has_children(status) else _create_children(observed, installation, config)
     status = with_children(status, cluster.name)
     if cluster.status.phase is not Phase.RUNNING:
         # That it runs is written first, and does not depend on workers that a quota may forbid.
-        return Plan(status, actions)
-    workers, more = _scale(observed, installation, config)
-    return Plan(status, (*actions, *workers), requeue_after=0.0 if more else None)
+        return Plan(status, actions, requeue_after)
+    if observed.admission.shortage:
+        status = with_phase(status, Phase.RUNNING, Reason.QUOTA_EXCEEDED, observed.admission.shortage)
+    workers, more = _scale(observed, installation, config, now)
+    return Plan(status, (*actions, *workers), 0.0 if more else requeue_after)
 
 
 def _create_children(observed: Observed, installation: Installation, config: ClusterConfig) -> tuple[Batch, ...]:
@@ -182,8 +192,10 @@ def _create_children(observed: Observed, installation: Installation, config: Clu
     return ((CreateCredentials(),), *(() if observed.scheduler else ((pod,),)), routes)
 
 
-def _scale(observed: Observed, installation: Installation, config: ClusterConfig) -> tuple[tuple[Batch, ...], bool]:
-    scaling = scale_workers(observed, config)
+def _scale(
+    observed: Observed, installation: Installation, config: ClusterConfig, now: datetime
+) -> tuple[tuple[Batch, ...], bool]:
+    scaling = scale_workers(observed, config, now)
     steps: list[Batch] = []
     if scaling.delete:
         steps.append(tuple(Delete(PODS, pod.name, pod.uid) for pod in scaling.delete))

@@ -5,11 +5,13 @@ A phase never moves back: rules about what is over or ending come before those a
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway_common.errors import InvalidClusterName, InvalidConfig
 from gateway_common.model import Phase
 from gateway_common.names import parse_cluster_name, service_name
-from gateway_controller.core.observed import Observed, parse_config
+from gateway_controller.core.deadlines import lifetime_end, scheduler_deadline
+from gateway_controller.core.observed import Entry, Observed, parse_config
 from gateway_controller.core.status import Reason
 
 #: Of a DNS label, which a Service's name is.
@@ -25,10 +27,10 @@ class Verdict:
     message: str | None
 
 
-Rule = Callable[[Observed], Verdict | None]
+Rule = Callable[[Observed, datetime], Verdict | None]
 
 
-def over_or_ending(observed: Observed) -> Verdict | None:
+def over_or_ending(observed: Observed, _: datetime) -> Verdict | None:
     """What has ended stays so, for the reason that was given then."""
     status = observed.cluster.status
     if status.phase.is_terminal or status.phase is Phase.STOPPING:
@@ -36,14 +38,14 @@ def over_or_ending(observed: Observed) -> Verdict | None:
     return None
 
 
-def stop_requested(observed: Observed) -> Verdict | None:
+def stop_requested(observed: Observed, _: datetime) -> Verdict | None:
     """The user, or an idle scheduler on the user's behalf, has given the cluster back."""
     if observed.cluster.active:
         return None
     return Verdict(Phase.STOPPING, Reason.STOP_REQUESTED, "The cluster was asked to stop")
 
 
-def name_invalid(observed: Observed) -> Verdict | None:
+def name_invalid(observed: Observed, _: datetime) -> Verdict | None:
     """A hand-made cluster may have a name of which no Service's name can be made."""
     cluster = observed.cluster
     try:
@@ -59,7 +61,7 @@ def name_invalid(observed: Observed) -> Verdict | None:
     return None
 
 
-def config_invalid(observed: Observed) -> Verdict | None:
+def config_invalid(observed: Observed, _: datetime) -> Verdict | None:
     """There is nothing to start. A cluster that has a scheduler lives on, whatever was written into its spec since."""
     if observed.scheduler or observed.cluster.status.scheduler_pod:
         return None
@@ -70,7 +72,14 @@ def config_invalid(observed: Observed) -> Verdict | None:
     return None
 
 
-def scheduler_rejected(observed: Observed) -> Verdict | None:
+def over_quota(observed: Observed, _: datetime) -> Verdict | None:
+    """Limits leave no room for it, and it may not wait."""
+    if observed.admission.entry is not Entry.REFUSED:
+        return None
+    return Verdict(Phase.STOPPING, Reason.QUOTA_EXCEEDED, observed.admission.message)
+
+
+def scheduler_rejected(observed: Observed, _: datetime) -> Verdict | None:
     """The same pod would be refused again."""
     if not observed.refusal:
         return None
@@ -78,7 +87,7 @@ def scheduler_rejected(observed: Observed) -> Verdict | None:
     return Verdict(Phase.STOPPING, Reason.SCHEDULER_REJECTED, message)
 
 
-def scheduler_finished(observed: Observed) -> Verdict | None:
+def scheduler_finished(observed: Observed, _: datetime) -> Verdict | None:
     """Whatever its exit code: the cluster's state was in that process (K-021, K-022)."""
     scheduler = observed.scheduler
     if scheduler is None or not scheduler.finished:
@@ -86,7 +95,7 @@ def scheduler_finished(observed: Observed) -> Verdict | None:
     return Verdict(Phase.STOPPING, Reason.SCHEDULER_FAILED, f"The scheduler ended: {scheduler.failure}")
 
 
-def scheduler_lost(observed: Observed) -> Verdict | None:
+def scheduler_lost(observed: Observed, _: datetime) -> Verdict | None:
     """It was there once, and somebody else than this controller has deleted it."""
     scheduler = observed.scheduler
     lost = scheduler.deleting if scheduler else observed.cluster.status.scheduler_pod is not None
@@ -95,7 +104,32 @@ def scheduler_lost(observed: Observed) -> Verdict | None:
     return None
 
 
-def scheduler_serving(observed: Observed) -> Verdict | None:
+def lifetime_over(observed: Observed, now: datetime) -> Verdict | None:
+    """However busy it is, or however long it has waited for room."""
+    end = lifetime_end(observed)
+    if end is None or now < end:
+        return None
+    message = "The cluster was stopped: it reached the longest time that a cluster may last"
+    return Verdict(Phase.STOPPING, Reason.MAX_LIFETIME, message)
+
+
+def start_timed_out(observed: Observed, now: datetime) -> Verdict | None:
+    """A scheduler that does not come to serve: what the last thing is that it was waiting for."""
+    deadline, scheduler = scheduler_deadline(observed), observed.scheduler
+    if deadline is None or scheduler is None or now < deadline:
+        return None
+    lacking = scheduler.lacking or "it runs, but does not serve yet"
+    return Verdict(Phase.STOPPING, Reason.START_TIMEOUT, f"The scheduler did not start in time: {lacking}")
+
+
+def waiting_for_room(observed: Observed, _: datetime) -> Verdict | None:
+    """Limits leave no room for it now."""
+    if observed.admission.entry is not Entry.WAITING:
+        return None
+    return Verdict(Phase.PENDING, Reason.QUOTA_EXCEEDED, observed.admission.message)
+
+
+def scheduler_serving(observed: Observed, _: datetime) -> Verdict | None:
     """Its pod is ready, or it has said so itself. It stays Running through a failed probe: it may only be busy."""
     scheduler = observed.scheduler
     if scheduler is None:
@@ -115,13 +149,17 @@ RULES: tuple[Rule, ...] = (
     stop_requested,
     name_invalid,
     config_invalid,
+    over_quota,
     scheduler_rejected,
     scheduler_finished,
     scheduler_lost,
+    lifetime_over,
+    waiting_for_room,
     scheduler_serving,
+    start_timed_out,
 )
 
 
-def judge(observed: Observed) -> Verdict:
+def judge(observed: Observed, now: datetime) -> Verdict:
     """The verdict of the first rule that applies."""
-    return next((verdict for rule in RULES if (verdict := rule(observed))), None) or starting(observed)
+    return next((verdict for rule in RULES if (verdict := rule(observed, now))), None) or starting(observed)

@@ -1,9 +1,11 @@
 """How many workers to make, and which to delete."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway_common.config import ClusterConfig
-from gateway_controller.core.observed import Observed, Pod
+from gateway_controller.core.deadlines import is_overdue
+from gateway_controller.core.observed import Cluster, Observed, Pod
 
 #: Workers that one plan makes at the most. What happens meanwhile is looked at before the next are made.
 MOST_AT_ONCE = 511
@@ -18,29 +20,37 @@ class Scaling:
     more: bool = False
 
 
-def scale_workers(observed: Observed, config: ClusterConfig) -> Scaling:
+def scale_workers(observed: Observed, config: ClusterConfig, now: datetime) -> Scaling:
     """The way from the workers that are there to those that are wanted.
 
     Pods that ended are deleted, and replaced as long as so many are wanted (K-032, K-033). Pods that don't run yet
     count as workers (E-02). Of these alone some are deleted where there are too many, the newest first, exactly as
-    many as needed (E-01): running workers may hold results, and the scheduler retires them.
+    many as needed (E-01): running workers may hold results, and the scheduler retires them. Pods that take too long
+    to run are deleted, too; others take their places when they are gone, so there are never more than were granted.
     """
     present = [pod for pod in observed.workers if not pod.deleting]
-    ended = tuple(pod for pod in present if pod.finished)
     live = [pod for pod in present if not pod.finished]
+    overdue = {pod.uid for pod in live if is_overdue(pod, config, now)}
+    ended = tuple(pod for pod in present if pod.finished or pod.uid in overdue)
     missing = wanted_workers(observed, config) - len(live)
     if missing > 0:
         count = min(missing, MOST_AT_ONCE)
         slots = range(observed.next_slot, observed.next_slot + count)
         return Scaling(tuple(slots), ended, more=missing > count)
-    idle = sorted((pod for pod in live if not pod.running), key=lambda pod: pod.slot, reverse=True)
-    return Scaling((), (*ended, *idle[:-missing])) if missing else Scaling((), ended)
+    idle = [pod for pod in live if not pod.running and pod.uid not in overdue]
+    idle.sort(key=lambda pod: pod.slot, reverse=True)
+    return Scaling((), (*ended, *idle[: max(-missing - len(overdue), 0)]))
+
+
+def asked_workers(cluster: Cluster, config: ClusterConfig) -> int:
+    """Never more than the cluster's own limits allow: whoever wrote `replicas` may not have asked for them."""
+    return cluster.replicas if config.max_workers is None else min(cluster.replicas, config.max_workers)
 
 
 def wanted_workers(observed: Observed, config: ClusterConfig) -> int:
-    """Never more than the cluster's limits allow: whoever wrote `replicas` may not have asked for them."""
-    replicas = observed.cluster.replicas
-    return replicas if config.max_workers is None else min(replicas, config.max_workers)
+    """As many as are asked for, as far as the limits of users and groups leave room."""
+    asked, granted = asked_workers(observed.cluster, config), observed.admission.workers
+    return asked if granted is None else min(asked, granted)
 
 
 def batches(count: int) -> list[int]:

@@ -23,6 +23,9 @@ class Reason(StrEnum):
     SCHEDULER_REJECTED = "SchedulerRejected"
     SCHEDULER_FAILED = "SchedulerFailed"
     SCHEDULER_LOST = "SchedulerLost"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    MAX_LIFETIME = "MaxLifetime"
+    START_TIMEOUT = "StartTimeout"
 
 
 def with_phase(status: DaskClusterStatus, phase: Phase, reason: str | None, message: str | None) -> DaskClusterStatus:

@@ -1,0 +1,68 @@
+"""When a cluster's time, or that of something in it, is up; None where nothing is limited or begun."""
+
+from datetime import UTC, datetime, timedelta
+
+from gateway_common.config import ClusterConfig
+from gateway_common.errors import InvalidConfig
+from gateway_common.model import Phase
+from gateway_controller.core.observed import Observed, Pod, parse_config
+
+#: Later than this nothing is due: dates end with the year 9999.
+LONGEST = timedelta(days=36525)
+
+
+def lifetime_end(observed: Observed) -> datetime | None:
+    """By the cluster's own configuration or by a limit, whichever comes first; counted from its creation."""
+    config = _config(observed)
+    own = config.max_lifetime if config else 0.0
+    seconds = min(own or float("inf"), observed.admission.lifetime or float("inf"))
+    return _after(observed.cluster.created, seconds)
+
+
+def scheduler_deadline(observed: Observed) -> datetime | None:
+    """When a scheduler must serve; counted from its pod's creation, so that waiting for room takes nothing off."""
+    config = _config(observed)
+    if config is None or observed.scheduler is None or observed.cluster.status.phase is not Phase.PENDING:
+        return None
+    return _after(observed.scheduler.created, config.scheduler_start_timeout)
+
+
+def worker_deadline(pod: Pod, config: ClusterConfig) -> datetime | None:
+    """When a worker must have run for the first time: what restarts in place later has a node and an image."""
+    if not config.worker_start_timeout or pod.started or pod.deleting:
+        return None
+    return _after(pod.created, config.worker_start_timeout)
+
+
+def is_overdue(pod: Pod, config: ClusterConfig, now: datetime) -> bool:
+    """Whether another worker should take this one's place."""
+    deadline = worker_deadline(pod, config)
+    return deadline is not None and deadline <= now
+
+
+def next_deadline(observed: Observed, now: datetime) -> datetime | None:
+    """When to look at a living cluster again, even if nothing happens. What was due before is being dealt with."""
+    deadlines = [lifetime_end(observed), scheduler_deadline(observed)]
+    config = _config(observed)
+    if config is not None and config.worker_start_timeout:
+        deadlines += [worker_deadline(pod, config) for pod in observed.workers]
+    return min((deadline for deadline in deadlines if deadline is not None and deadline > now), default=None)
+
+
+def seconds_until(moment: datetime | None, now: datetime) -> float | None:
+    """None: never."""
+    return max((moment - now).total_seconds(), 0.0) if moment else None
+
+
+def _config(observed: Observed) -> ClusterConfig | None:
+    try:
+        return parse_config(observed.cluster.config)
+    except InvalidConfig:
+        return None
+
+
+def _after(created: str, seconds: float) -> datetime | None:
+    """Zero and more than a lifetime mean: never."""
+    if not created or not 0 < seconds < LONGEST.total_seconds():
+        return None
+    return datetime.fromisoformat(created).astimezone(UTC) + timedelta(seconds=seconds)
