@@ -12,6 +12,8 @@ from gateway_common.config_types import EntryErrors, name_of_type
 _EXPECTED = {
     "dict_type": "an object",
     "list_type": "a list",
+    "tuple_type": "a list",
+    "path_type": "text",
     "string_type": "text",
     "float_type": "a number",
     "float_parsing": "a number",
@@ -67,22 +69,32 @@ def _reason(detail: Mapping[str, Any], path: str, fields: Collection[str]) -> st
             return "there is no such field"
         near = get_close_matches(path, fields, n=1)
         return "there is no such field in a cluster's configuration" + (f": did you mean {near[0]}?" if near else "")
+    return reason(detail)
+
+
+def reason(detail: Mapping[str, Any], *, show_text: bool = True) -> str:
+    """What was expected, of one of pydantic's errors, without the value where it could be a secret.
+
+    `show_text`: text that stands in the place of a number is none.
+    """
+    kind = detail["type"]
+    found = _found(detail["input"], show_text and kind in _UNREADABLE)
     if expected := _EXPECTED.get(kind):
-        return f"expected {expected}, got {_found(detail['input'], kind)}"
+        return f"expected {expected}, got {found}"
     if told := _TOLD.get(kind):
         return told
     text = _plain(detail["msg"])
-    return text[0].lower() + text[1:] + (f", got {_found(detail['input'], kind)}" if kind in _BOUNDS else "")
+    return text[0].lower() + text[1:] + (f", got {found}" if kind in _BOUNDS else "")
 
 
-def _found(value: Any, kind: str) -> str:
-    """Numbers, and text in the place of a number, may be shown: they are no secrets."""
+def _found(value: Any, show_text: bool) -> str:
+    """Numbers may be shown: they are no secrets."""
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, int) and not isinstance(value, bool):
         # Python writes no longer ones out
         return str(value) if value.bit_length() < 128 else "a very large number"
-    return repr(value[:40]) if kind in _UNREADABLE and isinstance(value, str) else name_of_type(value)
+    return repr(value[:40]) if show_text and isinstance(value, str) else name_of_type(value)
 
 
 def _plain(message: str) -> str:

@@ -127,7 +127,7 @@ class Configuration(BaseSettings):
     @classmethod
     def _decode(cls, value: Any) -> Any:
         """Variables hold text: what is a number or a list in JSON is meant as one, unless the field is text."""
-        return {key: _decoded(key, field) for key, field in value.items()} if isinstance(value, dict) else value
+        return {key: read_cluster_field(key, text) for key, text in value.items()} if isinstance(value, dict) else value
 
     @field_validator("backend")
     @classmethod
@@ -156,7 +156,8 @@ class Configuration(BaseSettings):
         return self.clusters_api_url or f"http://api-{self.instance}.{own_namespace()}:8000/api"
 
 
-def _decoded(key: str, value: Any) -> Any:
+def read_cluster_field(key: str, value: Any) -> Any:
+    """The value of a field of a cluster's configuration that may be given as text, as in a variable."""
     field = ClusterConfig.model_fields.get(key)
     if not isinstance(value, str) or field is None or field.annotation in (str, str | None):
         return value

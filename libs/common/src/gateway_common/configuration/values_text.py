@@ -1,0 +1,86 @@
+"""The text of a values file, read as Helm reads it."""
+
+import json
+import re
+from pathlib import Path as FilePath
+from typing import Any
+
+import yaml
+
+from gateway_common.config_types import name_of_type
+from gateway_common.configuration.problems import Problem
+
+
+class _HelmLoader(yaml.SafeLoader):
+    """YAML without what Helm does not know: dates are text, and so are numbers of base 60, such as `1:30`."""
+
+
+_TIMESTAMP, _FLOAT, _INT = (f"tag:yaml.org,2002:{name}" for name in ("timestamp", "float", "int"))
+_HelmLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in {_TIMESTAMP, _FLOAT, _INT}]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_HelmLoader.add_implicit_resolver(
+    _INT, re.compile(r"^[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]+|0|[1-9][0-9_]*)$"), list("-+0123456789")
+)
+_HelmLoader.add_implicit_resolver(
+    _FLOAT,
+    re.compile(
+        r"^(?:[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+    list("-+0123456789."),
+)
+
+
+def parse_values(file: FilePath) -> tuple[dict[str, Any], list[Problem]]:
+    """The mapping in a file, or why there is none. An empty file is an empty mapping."""
+    try:
+        tree = _read(file)
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        line, reason = _fault(error)
+        return {}, [Problem(f"{file}, line {line}" if line else str(file), "", reason)]
+    if tree is None:
+        return {}, []
+    if not isinstance(tree, dict):
+        return {}, [Problem(str(file), "", f"expected an object with keys such as `gateway`, got {name_of_type(tree)}")]
+    return _with_text_keys(tree), []
+
+
+def read_text(file: FilePath) -> tuple[str, list[Problem]]:
+    """The text of a file, or why there is none."""
+    try:
+        return file.read_text(encoding="utf-8"), []
+    except (OSError, ValueError) as error:
+        return "", [Problem(str(file), "", _fault(error)[1])]
+
+
+def _read(file: FilePath) -> Any:
+    text = file.read_text(encoding="utf-8")
+    return json.loads(text) if file.suffix == ".json" else yaml.load(text, _HelmLoader)  # noqa: S506  # a safe one
+
+
+def _fault(error: Exception) -> tuple[int | None, str]:
+    """The line, and what is wrong in it. Nothing of the text itself: it may be a secret."""
+    match error:
+        case OSError():
+            return None, f"can't be read: {(error.strerror or str(error)).lower()}"
+        case UnicodeDecodeError():
+            return None, "is no text in UTF-8"
+        case json.JSONDecodeError():
+            return error.lineno, f"is not JSON: {error.msg}"
+        case yaml.MarkedYAMLError():
+            mark = error.problem_mark or error.context_mark
+            return mark.line + 1 if mark else None, f"is not YAML: {error.problem or error.context}"
+        case RecursionError():
+            return None, "is nested too deep"
+    return None, f"is not YAML: {str(error).splitlines()[0]}"
+
+
+def _with_text_keys(value: Any) -> Any:
+    """Keys are text, whatever they look like, as in JSON."""
+    if isinstance(value, dict):
+        return {
+            key if isinstance(key, str) else json.dumps(key, default=str): _with_text_keys(entry)
+            for key, entry in value.items()
+        }
+    return [_with_text_keys(entry) for entry in value] if isinstance(value, list) else value
