@@ -9,11 +9,15 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway_api.clusters.schemas import CreateRequest
+from gateway_api.clusters.service import ClusterService
+from gateway_api.errors import LimitReached
 from gateway_common.configuration.groups import KubeSettings
 from gateway_common.names import ClusterName, parse_cluster_name
+from gateway_common.principal import Principal
 from gateway_common.resources import DASKCLUSTERS
-from tests.kit.api import Api, running_api, two_replicas
-from tests.kit.clusters import set_status
+from tests.kit.api import CLUSTER_TOKEN, INSTANCE, Api, running_api, two_replicas
+from tests.kit.clusters import as_new, dask_cluster, set_status
 from tests.kit.waiting import until
 
 CLUSTERS = "/api/v1/clusters/"
@@ -299,6 +303,51 @@ async def test_adaptive_bounds_are_held_to_what_is_left_unless_they_are_open(
     }
     assert open_ended.json() == {"ok": True, "msg": None}
     assert [(m["minimum"], m["maximum"]) for m in api.scheduler.messages] == [(1, 5), (1, None)]
+
+
+async def test_what_a_scheduler_wants_is_stored_whatever_there_is_room_for(kube: KubeSettings, namespace: str) -> None:
+    async with running_api(kube, namespace, **limits(workers=5)) as api, admitting(api):
+        cluster = await api.running_cluster(api.user("alice"))
+        scheduler = api.client(authorization=f"token {CLUSTER_TOKEN}")
+
+        answer = await scheduler.post(f"{CLUSTERS}{cluster}/heartbeat", json={"count": 8})
+
+        assert answer.status_code == 200
+        # the controller grants what fits, and more when there is room for more
+        assert (await api.stored(cluster))["spec"]["replicas"] == 8
+
+
+async def test_an_administrator_who_scales_is_held_to_the_owners_limits(kube: KubeSettings, namespace: str) -> None:
+    async with running_api(kube, namespace, admin={"users": ["root"]}, **limits(workers=5)) as api, admitting(api):
+        cluster = await api.running_cluster(api.user("alice"))
+
+        answer = await api.user("root").post(f"{CLUSTERS}{cluster}/scale", json={"count": 6})
+
+        assert answer.json()["msg"].startswith("Scale request of 6 workers would exceed resource limit of 5 workers.")
+
+
+async def test_a_group_has_a_limit_of_its_own(kube: KubeSettings, namespace: str) -> None:
+    settings = {"groups": {"students": {"limits": {"group": {"clusters": 1}}}}}
+    async with running_api(kube, namespace, **settings) as api, admitting(api):
+        of_group = as_new(
+            dask_cluster(namespace=namespace, instance=INSTANCE, user="bob", spec={"groups": ["students"]})
+        )
+        made_by_bob = await api.kube.create(DASKCLUSTERS, of_group)
+        bobs = ClusterName(namespace, made_by_bob["metadata"]["name"])
+        await until(lambda: api.repository.cached(bobs) is not None)
+        service: ClusterService = api.app.state.clusters
+        student = Principal("alice", ("students", "others"))
+
+        with pytest.raises(
+            LimitReached, match=r"^Group students has 1 of 1 clusters already\. Try again later, or ask"
+        ):
+            await service.create(student, CreateRequest())
+
+        alone = await service.create(Principal("carol"), CreateRequest())
+        assert "groups" not in (await api.stored(alone))["spec"]
+        await service.stop(Principal("bob"), str(bobs))
+        again = await service.create(student, CreateRequest())
+        assert (await api.stored(again))["spec"]["groups"] == ["students"]
 
 
 @asynccontextmanager

@@ -152,10 +152,10 @@ class Limits:
         if excess.is_hopeless:
             less = "" if excess.kind is Kind.CLUSTERS else "for less, or "
             return f"{sentence}. Ask {less}the operator of this gateway for more."
+        names = self._used.members(Scope(Owner.USER, user))
         own = excess.scope.owner is Owner.USER
-        advice = "Stop one" if own else "Try again later"
-        names = self._used.members(Scope(Owner.USER, user)) if own else []
-        listed = f": {_listed(names)}" if names and excess.kind is Kind.CLUSTERS else ""
+        advice = ("Stop one" if own else "Stop one of yours") if names else "Try again later"
+        listed = f": {_listed(names)}" if own and names and excess.kind is Kind.CLUSTERS else ""
         return f"{sentence}{listed}. {advice}, or ask the operator of this gateway for more."
 
     def _forget(self, name: ClusterName) -> None:
