@@ -31,6 +31,7 @@ _TOLD = {
     "too_short": "must not be empty",
 }
 _BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
+_TEXTS = ("string_type", "path_type")
 _UNREADABLE = ("float_parsing", "int_parsing", "bool_parsing")
 
 
@@ -78,7 +79,7 @@ def reason(detail: Mapping[str, Any], *, show_text: bool = True) -> str:
     `show_text`: text that stands in the place of a number is none.
     """
     kind = detail["type"]
-    found = _found(detail["input"], show_text and kind in _UNREADABLE)
+    found = _found(detail["input"], kind, show_text)
     if expected := _EXPECTED.get(kind):
         return f"expected {expected}, got {found}"
     if told := _TOLD.get(kind):
@@ -87,14 +88,17 @@ def reason(detail: Mapping[str, Any], *, show_text: bool = True) -> str:
     return text[0].lower() + text[1:] + (f", got {found}" if kind in _BOUNDS else "")
 
 
-def _found(value: Any, show_text: bool) -> str:
-    """Numbers may be shown: they are no secrets."""
+def _found(value: Any, kind: str, show_text: bool) -> str:
+    """Numbers may be shown, and text in the place of a number. What was to be text may be a secret."""
+    if kind in _TEXTS or isinstance(value, bool):
+        return name_of_type(value)
     if isinstance(value, float):
         return f"{value:.6g}"
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int):
         # Python writes no longer ones out
         return str(value) if value.bit_length() < 128 else "a very large number"
-    return repr(value[:40]) if show_text and isinstance(value, str) else name_of_type(value)
+    shown = show_text and kind in _UNREADABLE and isinstance(value, str)
+    return repr(value[:40]) if shown else name_of_type(value)
 
 
 def _plain(message: str) -> str:

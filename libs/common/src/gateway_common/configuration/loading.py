@@ -14,7 +14,7 @@ from gateway_common.configuration.backends import backend_problems
 from gateway_common.configuration.environment import FILES_VARIABLE, read_variables, variable_of
 from gateway_common.configuration.known_keys import chart_defaults
 from gateway_common.configuration.model import Configuration
-from gateway_common.configuration.problems import ENVIRONMENT, Problem, raise_problems, reasons
+from gateway_common.configuration.problems import ENVIRONMENT, Problem, dotted, raise_problems, reasons
 from gateway_common.configuration.python_code import CodeBlock, run_code
 from gateway_common.configuration.sources import Path, Source
 from gateway_common.configuration.values_file import Values, merge_values, read_values
@@ -151,7 +151,7 @@ def _validate(tree: dict[str, Any], sources: Mapping[Path, Source]) -> tuple[Con
     try:
         read = _FromFiles(**tree)
     except ValidationError as error:
-        wrong = list(reasons(error))
+        wrong = list(reasons(error, Configuration))
         problems += [
             _problem(place, text, sources) for place, text in wrong if not problems or place[:1] != ("backend",)
         ]
@@ -164,7 +164,7 @@ def _problem(place: Path, reason: str, sources: Mapping[Path, Source]) -> Proble
     """Named by the source of what is wrong, or of all that together is."""
     for length in range(len(place), 0, -1):
         if source := sources.get(place[:length]):
-            return Problem(source.place, ".".join((source.key, *place[length:])), reason)
+            return Problem(source.place, dotted((source.key, *place[length:])), reason)
     members = [source for path, source in sources.items() if path[: len(place)] == place]
     if not members:
         return Problem(ENVIRONMENT, variable_of(place), reason)

@@ -3,12 +3,13 @@
 No problem ever holds the value itself where it could be a secret.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from gateway_common.config_errors import reason
 from gateway_common.errors import InvalidConfig
@@ -36,38 +37,69 @@ def raise_problems(problems: Iterable[Problem]) -> None:
         raise InvalidConfig("\n".join(lines))
 
 
-def reasons(error: ValidationError) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Where in the value something is wrong, and what was expected. Of a choice of types: one of them."""
+def dotted(path: Iterable[str]) -> str:
+    """A path as people write it: `gateway.options[0].name`."""
+    return ".".join(path).replace(".[", "[")
+
+
+def reasons(error: ValidationError, type_: Any = None) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Where in a value of this type something is wrong, and what was expected."""
     found: dict[tuple[str, ...], list[str]] = {}
     for detail in error.errors(include_url=False):
         texts = found.setdefault(_place(detail["loc"]), [])
-        if (text := reason(detail, show_text=False)) not in texts:
+        if (text := _reason(detail, type_)) not in texts:
             texts.append(text)
     for place, texts in found.items():
         yield place, _either(texts)
 
 
+def _reason(detail: Mapping[str, Any], type_: Any) -> str:
+    if detail["type"] == "extra_forbidden":
+        near = nearest(str(detail["loc"][-1]), set(_names_in(type_)))
+        return "unknown key" + (f": did you mean {near}?" if near else "")
+    text = reason(detail, show_text=False)
+    return f"{text}: write it in quotes" if text in _UNQUOTED else text
+
+
+_UNQUOTED = ("expected text, got a number", "expected text, got a boolean")
+
+
+def _names_in(type_: Any) -> Iterator[str]:
+    """The names of all fields of the models in a type."""
+    if isinstance(type_, type) and issubclass(type_, BaseModel):
+        for name, info in type_.model_fields.items():
+            yield name
+            yield from _names_in(info.annotation)
+    for part in get_args(type_):
+        yield from _names_in(part)
+
+
 def _place(location: tuple[Any, ...]) -> tuple[str, ...]:
     """Without what pydantic calls the members of a union, and all that follows."""
     place: list[str] = []
-    for part in map(str, location):
-        if "[" in part or part in _TYPES:
+    for part in location:
+        if isinstance(part, int):
+            place.append(f"[{part}]")
+        elif _UNION_MEMBER.search(part):
             break
-        place.append(part)
+        else:
+            place.append(part)
     return tuple(place)
 
 
-_TYPES = {"str", "int", "float", "bool"}
+_UNION_MEMBER = re.compile(r"\[|^(str|int|float|bool|none)$|^(constrained|function|nullable|literal)-")
 
 
 def _either(texts: list[str]) -> str:
     """`expected text, got a list` and `expected an object, got a list` are one reason."""
     if len(texts) == 1:
         return texts[0]
-    wanted = [text.removeprefix("expected ").partition(", got ") for text in texts if text.startswith("expected ")]
-    if len(wanted) < len(texts):
+    parts = [re.fullmatch(r"expected (.+), got (.+)|must be (.+)", text) for text in texts]
+    if not all(parts):
         return ", or ".join(texts)
-    return f"expected {' or '.join(want for want, _, _ in wanted)}, got {wanted[0][2]}"
+    found = next((part[2] for part in parts if part and part[2]), None)
+    expected = " or ".join(part[1] or part[3] for part in parts if part)
+    return f"expected {expected}" + (f", got {found}" if found else "")
 
 
 def nearest(word: str, known: Collection[str]) -> str | None:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from gateway_common.config import check_overrides
 from gateway_common.config_types import name_of_type
 from gateway_common.configuration.known_keys import Key, Section, all_keys, known_keys
-from gateway_common.configuration.problems import Problem, nearest, reasons
+from gateway_common.configuration.problems import Problem, dotted, nearest, reasons
 from gateway_common.configuration.sources import Path
 from gateway_common.configuration.values_text import parse_values
 from gateway_common.errors import InvalidConfig
@@ -41,7 +41,7 @@ def read_values(files: Sequence[FilePath]) -> Values:
                 _put(right, entry.path, entry.value)
                 _remember(values, entry, file)
             else:
-                values.problems.append(Problem(str(file), ".".join(entry.path), entry.reason))
+                values.problems.append(Problem(str(file), dotted(entry.path), entry.reason))
         merged = merge_values(values.tree, right)
         values.tree.clear()
         values.tree.update(merged)
@@ -138,7 +138,7 @@ def value_problems(key: Key, value: Any) -> Iterator[tuple[Path, str]]:
         try:
             _adapter(key.name).validate_json(orjson.dumps(_whole(value), default=str), strict=True)
         except ValidationError as error:
-            yield from reasons(error)
+            yield from reasons(error, key.type)
         except (TypeError, ValueError):
             yield (), "expected what JSON can express"
 

@@ -70,7 +70,8 @@ def _fault(error: Exception) -> tuple[int | None, str]:
             return error.lineno, f"is not JSON: {error.msg}"
         case yaml.MarkedYAMLError():
             mark = error.problem_mark or error.context_mark
-            return mark.line + 1 if mark else None, f"is not YAML: {error.problem or error.context}"
+            problem = re.sub(r" *'(?!<)[^']{2,}'", "", str(error.problem or error.context))
+            return mark.line + 1 if mark else None, f"is not YAML: {problem}"
         case RecursionError():
             return None, "is nested too deep"
     return None, f"is not YAML: {str(error).splitlines()[0]}"
