@@ -25,6 +25,7 @@ __all__ = [
     "exceeded",
     "has_limits",
     "lifetime_limit",
+    "limits_on",
     "room_for_workers",
     "scopes",
     "usage_of",
@@ -128,6 +129,11 @@ def exceeded(allowed: Allowances, used: Used, asked: Usage) -> list[Excess]:
         for scope, kind, limit in _limits(allowed)
         if asked.amount(kind) > 0 and (amount := used(scope).amount(kind)) + asked.amount(kind) > limit
     ]
+
+
+def limits_on(allowed: Allowances, asked: Usage) -> frozenset[tuple[Scope, Kind]]:
+    """The limits that count for what is asked for."""
+    return frozenset((scope, kind) for scope, kind, _ in _limits(allowed) if asked.amount(kind) > 0)
 
 
 def room_for_workers(allowed: Allowances, used: Used, config: ClusterConfig) -> Room:

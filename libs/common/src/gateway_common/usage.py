@@ -62,6 +62,10 @@ class Usage:
             self.memory - other.memory,
         )
 
+    def exceeds(self, other: "Usage") -> bool:
+        """Whether there is more of anything."""
+        return any(self.amount(kind) > other.amount(kind) for kind in Kind)
+
     def amount(self, kind: Kind) -> int:
         """The amount of one kind; of CORES in thousandths."""
         match kind:
@@ -113,6 +117,11 @@ class Ledger(Generic[K]):
         """What is booked for a key."""
         entry = self._entries.get(key)
         return entry[1] if entry else None
+
+    def scopes_of(self, key: K) -> tuple[Scope, ...]:
+        """Where a key's entry counts."""
+        entry = self._entries.get(key)
+        return entry[0] if entry else ()
 
     def used(self, scope: Scope) -> Usage:
         return self._totals.get(scope, NOTHING)

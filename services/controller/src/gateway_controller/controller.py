@@ -14,6 +14,8 @@ from gateway_common.errors import KubeError, TooManyRequests
 from gateway_common.kube import KubeClient
 from gateway_common.manifests.installation import installation_of
 from gateway_common.object_store import ObjectKey
+from gateway_common.quota import has_limits
+from gateway_controller.admission import Admissions
 from gateway_controller.cleanup import Cleanup
 from gateway_controller.informers import Informers
 from gateway_controller.queue import WorkQueue
@@ -30,10 +32,15 @@ class Controller:
         self.queue = WorkQueue(base_delay=group.backoff_base_delay, max_delay=group.backoff_max_delay)
         self._parallelism = asyncio.Semaphore(group.parallelism)
         self._informers = Informers(
-            client, instance=settings.instance, namespaces=settings.namespaces, wake=self.queue.add
+            client, instance=settings.instance, namespaces=settings.namespaces, wake=self._changed
         )
+        self._admissions = Admissions(settings, self.queue.add) if has_limits(settings) else None
         self._reconciler = Reconciler(
-            client, self._informers, installation_of(settings), lambda: datetime.fromtimestamp(clock(), UTC)
+            client,
+            self._informers,
+            installation_of(settings),
+            lambda: datetime.fromtimestamp(clock(), UTC),
+            self._admissions,
         )
         self._cleanup = Cleanup(
             client,
@@ -54,12 +61,18 @@ class Controller:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._informers.run())
             await self._informers.wait_synced()
+            self._reconciler.recover()
             self._synced.set()
             group.create_task(self._cleanup.run())
             while True:
                 await self._parallelism.acquire()
                 key = await self.queue.get()
                 group.create_task(self._work(key))
+
+    def _changed(self, key: ObjectKey) -> None:
+        if self._admissions:
+            self._admissions.saw(key, self._informers.clusters.get(key))
+        self.queue.add(key)
 
     async def _work(self, key: ObjectKey) -> None:
         """Reconcile one key. Whatever goes wrong with it is its own affair, and is tried again later."""

@@ -8,6 +8,7 @@ from gateway_common.model import Phase
 from gateway_common.names import scheduler_pod_name
 from gateway_common.object_store import ObjectKey
 from gateway_common.resources import PODS
+from gateway_controller.admission import Admissions
 from gateway_controller.core.observed import Cluster, Observed, Pod, arrange
 from gateway_controller.informers import Informers
 
@@ -18,9 +19,10 @@ class Observer:
     That is a hint which a restart may lose: it spares calls, and nothing depends on it.
     """
 
-    def __init__(self, client: KubeClient, informers: Informers) -> None:
+    def __init__(self, client: KubeClient, informers: Informers, admissions: Admissions | None = None) -> None:
         self._client = client
         self._informers = informers
+        self._admissions = admissions
         #: Uids by the cluster's key; dropped when the cluster is gone.
         self._deleted: dict[ObjectKey, frozenset[str]] = {}
 
@@ -30,11 +32,22 @@ class Observer:
         if cluster is None:
             self._deleted.pop(key, None)
             self._informers.forget_slots(key)
+            if self._admissions:
+                self._admissions.gone(key, len(self._informers.pods.by_index(key)))
             return None
         observed = arrange(cluster, self._pods(key), self._informers.next_slot(key))
         if _seems_lost(observed) and await self._find_scheduler(cluster):
             observed = arrange(cluster, self._pods(key), self._informers.next_slot(key))
-        return observed
+        return self._admissions.look(observed) if self._admissions else observed
+
+    def recover(self) -> None:
+        """Find out who was admitted before this process began."""
+        if self._admissions:
+            clusters = self._informers.clusters.values()
+            pods = self._informers.pods.by_index
+            self._admissions.recover(
+                [arrange(cluster, pods(ObjectKey(cluster.namespace, cluster.name))) for cluster in clusters]
+            )
 
     def expect_deletion(self, key: ObjectKey, uids: frozenset[str]) -> None:
         """These pods were deleted just now: they count as on their way out before the watch says so."""

@@ -11,6 +11,7 @@ from gateway_common.errors import Conflict, KubeError, KubeUnavailable, TooManyR
 from gateway_common.kube import KubeClient
 from gateway_common.manifests.installation import Installation
 from gateway_common.object_store import ObjectKey
+from gateway_controller.admission import Admissions
 from gateway_controller.core.observed import Observed
 from gateway_controller.core.plan import Plan, plan
 from gateway_controller.core.status import with_problem
@@ -28,11 +29,16 @@ class Reconciler:
         informers: Informers,
         installation: Installation,
         now: Callable[[], datetime],
+        admissions: Admissions | None = None,
     ) -> None:
         self._installation = installation
         self._now = now
-        self._observer = Observer(client, informers)
+        self._observer = Observer(client, informers, admissions)
         self._executor = Executor(client, informers, self._observer, installation, now)
+
+    def recover(self) -> None:
+        """To be called once, when the informers have seen everything."""
+        self._observer.recover()
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Returns in how many seconds to look again; None: when something changes. Raises KubeError: try again."""
