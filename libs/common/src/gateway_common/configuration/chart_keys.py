@@ -102,12 +102,12 @@ def _traefik() -> Iterator[ChartKey]:
 
 def _rbac() -> Iterator[ChartKey]:
     yield ChartKey("rbac.enabled", bool, True, "Create service accounts, roles and bindings.")
-    for name in ("controller", "gateway", "traefik"):
+    for name, whose in (("controller", "the controller"), ("gateway", "the api"), ("traefik", "Traefik")):
         yield ChartKey(
             f"rbac.{name}.serviceAccountName",
             str,
             None,
-            f"An existing service account for the {name}; then none is created, and no roles.",
+            f"An existing service account for {whose}; then none is created, and no roles.",
         )
 
 
@@ -118,7 +118,7 @@ def _pod(prefix: str, whose: str) -> Iterator[ChartKey]:
     yield ChartKey(f"{prefix}.imagePullSecrets", list[Object], [], f"Secrets to pull the image of {whose} with.")
     yield ChartKey(f"{prefix}.nodeSelector", Texts, {}, f"Labels of the nodes for {whose}.")
     yield ChartKey(f"{prefix}.affinity", Object, {}, f"Affinity of {whose}.")
-    yield ChartKey(f"{prefix}.tolerations", list[Object], [], f"Taints of nodes that {whose} tolerate.")
+    yield ChartKey(f"{prefix}.tolerations", list[Object], [], f"Taints of nodes tolerated by {whose}.")
 
 
 def _image(prefix: str, name: str, tag: str) -> Iterator[ChartKey]:

@@ -1,7 +1,7 @@
 """Puts the configuration together from all its sources, and remembers where each value came from."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -14,6 +14,7 @@ from gateway_common.configuration.backends import backend_problems
 from gateway_common.configuration.environment import FILES_VARIABLE, read_variables, variable_of
 from gateway_common.configuration.known_keys import chart_defaults
 from gateway_common.configuration.model import Configuration
+from gateway_common.configuration.option_checks import check_declarations
 from gateway_common.configuration.problems import ENVIRONMENT, Problem, dotted, raise_problems, reasons
 from gateway_common.configuration.python_code import CodeBlock, run_code
 from gateway_common.configuration.sources import Path, Source
@@ -157,7 +158,16 @@ def _validate(tree: dict[str, Any], sources: Mapping[Path, Source]) -> tuple[Con
         ]
         return None, problems
     fields = {name: getattr(read, name) for name in Configuration.model_fields}
-    return Configuration.model_construct(_fields_set=read.model_fields_set, **fields), problems
+    configuration = Configuration.model_construct(_fields_set=read.model_fields_set, **fields)
+    return configuration, [*problems, *_option_problems(configuration, sources)]
+
+
+def _option_problems(configuration: Configuration, sources: Mapping[Path, Source]) -> Iterator[Problem]:
+    for text in check_declarations(configuration):
+        groups = (name for name in configuration.groups if text.startswith(f"gateway.groups.{name}.options"))
+        place: Path = next((("groups", name, "options") for name in groups), ("options",))
+        source = sources.get(place)
+        yield Problem(source.place if source else "", "", text)
 
 
 def _problem(place: Path, reason: str, sources: Mapping[Path, Source]) -> Problem:
