@@ -14,7 +14,7 @@ from gateway_common.names import (
     ClusterName,
     secret_name,
 )
-from gateway_common.resources import DASKCLUSTERS, SECRETS
+from gateway_common.resources import CRDS, DASKCLUSTERS, SECRETS, Resource
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n"
@@ -76,3 +76,21 @@ async def make_credentials(kube: KubeClient, cluster: ClusterName, token: str) -
         "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
     }
     await kube.create(SECRETS, manifest, namespace=cluster.namespace)
+
+
+def any_kind(resource: Resource) -> dict[str, Any]:
+    """A CustomResourceDefinition that lets any content through."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return {
+        "apiVersion": CRDS.api_version,
+        "kind": CRDS.kind,
+        "metadata": {"name": f"{resource.plural}.{resource.group}"},
+        "spec": {
+            "group": resource.group,
+            "scope": "Namespaced",
+            "names": {"kind": resource.kind, "plural": resource.plural, "singular": resource.kind.lower()},
+            "versions": [
+                {"name": resource.version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+            ],
+        },
+    }

@@ -11,6 +11,7 @@ from gateway_common.crd import crd
 from gateway_common.errors import AlreadyExists
 from gateway_common.kube import KubeClient
 from gateway_common.resources import CRDS, INGRESSROUTES, INGRESSROUTETCPS, NAMESPACES, Resource
+from tests.kit.clusters import any_kind
 from tests.kit.controller import World
 from tests.kit.kube import KubeServer
 
@@ -19,7 +20,7 @@ from tests.kit.kube import KubeServer
 async def world(kube_server: KubeServer) -> AsyncIterator[World]:
     settings = KubeSettings(kubeconfig=kube_server.kubeconfig)
     client = await KubeClient.connect(settings)
-    definitions = [crd()] if kube_server.embedded else [crd(), _any_kind(INGRESSROUTES), _any_kind(INGRESSROUTETCPS)]
+    definitions = [crd()] if kube_server.embedded else [crd(), any_kind(INGRESSROUTES), any_kind(INGRESSROUTETCPS)]
     for definition in definitions:
         await _ensure(client, CRDS, definition)
     namespace = f"dask-{uuid4().hex[:8]}"
@@ -37,21 +38,3 @@ async def _ensure(client: KubeClient, resource: Resource, manifest: dict[str, An
         await client.create(resource, manifest)
     except AlreadyExists:
         return
-
-
-def _any_kind(resource: Resource) -> dict[str, Any]:
-    """A CustomResourceDefinition that lets any content through."""
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    return {
-        "apiVersion": CRDS.api_version,
-        "kind": CRDS.kind,
-        "metadata": {"name": f"{resource.plural}.{resource.group}"},
-        "spec": {
-            "group": resource.group,
-            "scope": "Namespaced",
-            "names": {"kind": resource.kind, "plural": resource.plural, "singular": resource.kind.lower()},
-            "versions": [
-                {"name": resource.version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-            ],
-        },
-    }

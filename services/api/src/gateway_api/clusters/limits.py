@@ -147,16 +147,24 @@ class Limits:
         return replace(new, config={**new.config, "max_lifetime": limit})
 
     def _refusal(self, excess: Excess, user: str) -> str:
-        sentence = excess.sentence()
-        sentence = sentence[0].upper() + sentence[1:]
         if excess.is_hopeless:
             less = "" if excess.kind is Kind.CLUSTERS else "for less, or "
-            return f"{sentence}. Ask {less}the operator of this gateway for more."
+            return f"{_capital(excess.sentence())}. Ask {less}the operator of this gateway for more."
         names = self._used.members(Scope(Owner.USER, user))
         own = excess.scope.owner is Owner.USER
         advice = ("Stop one" if own else "Stop one of yours") if names else "Try again later"
-        listed = f": {_listed(names)}" if own and names and excess.kind is Kind.CLUSTERS else ""
-        return f"{sentence}{listed}. {advice}, or ask the operator of this gateway for more."
+        listed = ""
+        if own and excess.kind is Kind.CLUSTERS:
+            # of what two replicas have let through the controller admits as many as are allowed
+            names.sort(key=self._is_undecided)
+            count = min(excess.used, max(excess.allowed, sum(not self._is_undecided(name) for name in names)))
+            excess = replace(excess, used=count)
+            listed = f": {_listed(names[:count])}"
+        return f"{_capital(excess.sentence())}{listed}. {advice}, or ask the operator of this gateway for more."
+
+    def _is_undecided(self, name: ClusterName) -> bool:
+        record = self._repository.cached(name)
+        return record is None or not record.admitted
 
     def _forget(self, name: ClusterName) -> None:
         self._used.remove(name)
@@ -190,6 +198,10 @@ def _is_counted(allowed: Allowances) -> bool:
 
 def _is_decided(record: Record) -> bool:
     return record.admitted or record.reason == QUOTA_EXCEEDED or record.status is not ClusterStatus.PENDING
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _listed(names: Sequence[ClusterName]) -> str:
