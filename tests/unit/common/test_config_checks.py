@@ -38,11 +38,11 @@ def complaint(values: dict[str, Any]) -> str:
         ({"image": "a:1\n"}, "image: 'a:1\\n' has white space in it"),
         ({"image_pull_policy": "always"}, "image_pull_policy: must be 'Always', 'IfNotPresent' or 'Never'"),
         ({"worker_cmd": []}, "worker_cmd: must not be empty"),
-        ({"worker_cmd": ["dask", 1]}, "worker_cmd.1: expected text, got 1"),
+        ({"worker_cmd": ["dask", 1]}, "worker_cmd.1: expected text, got a number"),
         ({"namespace": "Dask"}, "namespace: 'Dask' can't be a namespace: allowed are lower-case letters"),
         ({"namespace": "dask-{user}"}, "namespace: 'dask-{user}' can't be a namespace"),
         ({"namespace": "a" * 64}, "namespace: 'aaa"),
-        ({"namespace": 5}, "namespace: expected text, got 5"),
+        ({"namespace": 5}, "namespace: expected text, got a number"),
     ],
 )
 def test_a_wrong_value_is_told_by_the_fields_name(values: dict[str, Any], said: str) -> None:

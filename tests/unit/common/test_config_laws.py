@@ -3,7 +3,7 @@
 from typing import Any
 
 import orjson
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_common.config import check_overrides, parse_cluster_config, stored_cluster_config
@@ -16,14 +16,21 @@ SMALL = st.integers(1, 2**20)
 REQUESTS = st.fixed_dictionaries(
     {"scheduler_cores": CORES, "worker_cores": CORES, "scheduler_memory": MEMORY, "worker_memory": MEMORY | SMALL}
 )
-LIMITS = st.fixed_dictionaries(
+#: What limits leave beside the scheduler: one that leaves no room for that is refused.
+ROOM = st.fixed_dictionaries(
     {},
     optional={
-        "cluster_max_cores": CORES,
-        "cluster_max_memory": MEMORY,
+        "cluster_max_cores": CORES | st.just(0),
+        "cluster_max_memory": MEMORY | st.just(0),
         "cluster_max_workers": st.integers(0, 2**20),
     },
 )
+
+
+def limits_of(requests: dict[str, Any], room: dict[str, Any]) -> dict[str, Any]:
+    """The limits that leave so much room beside the scheduler."""
+    return {limit: room[limit] + requests.get(limit.replace("cluster_max", "scheduler"), 0) for limit in room}
+
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
 LABEL_KEYS = st.from_regex(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,8}[A-Za-z0-9])?", fullmatch=True)
@@ -66,16 +73,14 @@ VALUES = st.fixed_dictionaries(
 
 
 def max_workers(values: dict[str, Any]) -> int | None:
-    """Of a configuration whose scheduler fits; others are no examples."""
-    for kind in ("cores", "memory"):
-        assume(values[f"scheduler_{kind}"] <= values.get(f"cluster_max_{kind}", 2**62))
     return parse_cluster_config(values).max_workers
 
 
-@given(REQUESTS, LIMITS)
+@given(REQUESTS, ROOM)
 def test_a_cluster_of_all_its_workers_is_within_the_limits_and_one_more_is_not(
-    requests: dict[str, Any], limits: dict[str, Any]
+    requests: dict[str, Any], room: dict[str, Any]
 ) -> None:
+    limits = limits_of(requests, room)
     workers = max_workers({**requests, **limits})
     if workers is None:
         assert not limits
@@ -84,43 +89,46 @@ def test_a_cluster_of_all_its_workers_is_within_the_limits_and_one_more_is_not(
 
     def fits(count: int) -> bool:
         cores = millicores(requests["scheduler_cores"]) + count * millicores(requests["worker_cores"])
+        memory = requests["scheduler_memory"] + count * requests["worker_memory"]
         return (
             cores <= millicores(limits.get("cluster_max_cores", 2**62))
-            and requests["scheduler_memory"] + count * requests["worker_memory"]
-            <= limits.get("cluster_max_memory", 2**90)
+            and memory <= limits.get("cluster_max_memory", 2**90)
             and count <= limits.get("cluster_max_workers", 2**62)
         )
 
     assert fits(workers)
-    # where nothing is limited but cores or memory there is no room that is left unused
     assert not fits(workers + 1)
 
 
-@given(REQUESTS, LIMITS, LIMITS)
-def test_another_limit_never_makes_room(requests: dict[str, Any], limits: dict[str, Any], more: dict[str, Any]) -> None:
-    before = max_workers({**requests, **limits})
-    both = {**more, **limits}
-    after = max_workers({**requests, **both})
+@given(REQUESTS, ROOM, ROOM)
+def test_another_limit_never_makes_room(requests: dict[str, Any], room: dict[str, Any], more: dict[str, Any]) -> None:
+    before = max_workers({**requests, **limits_of(requests, room)})
+    after = max_workers({**requests, **limits_of(requests, {**more, **room})})
     assert before is None or (after is not None and after <= before)
 
 
-@given(REQUESTS, LIMITS, st.sampled_from(["cluster_max_cores", "cluster_max_memory", "cluster_max_workers"]), SMALL)
-def test_a_higher_limit_never_takes_room(
-    requests: dict[str, Any], limits: dict[str, Any], raised: str, by: int
-) -> None:
-    assume(raised in limits)
-    before = max_workers({**requests, **limits})
-    after = max_workers({**requests, **limits, raised: min(limits[raised] + by, 2**20 if "cores" in raised else 2**60)})
+@given(REQUESTS, ROOM.filter(bool), st.data())
+def test_a_higher_limit_never_takes_room(requests: dict[str, Any], room: dict[str, Any], data: st.DataObject) -> None:
+    raised = data.draw(st.sampled_from(sorted(room)))
+    higher = {**room, raised: room[raised] + data.draw(st.integers(1, 2**18))}
+    before = max_workers({**requests, **limits_of(requests, room)})
+    after = max_workers({**requests, **limits_of(requests, higher)})
     assert before is not None
     assert after is not None
     assert after >= before
 
 
-@given(REQUESTS, LIMITS, st.sampled_from(["scheduler_memory", "worker_memory"]), SMALL)
-def test_a_larger_pod_never_makes_room(requests: dict[str, Any], limits: dict[str, Any], grown: str, by: int) -> None:
+@given(REQUESTS, ROOM, st.sampled_from(["scheduler_memory", "scheduler_cores", "worker_memory", "worker_cores"]), SMALL)
+def test_a_larger_pod_never_makes_room(requests: dict[str, Any], room: dict[str, Any], grown: str, by: int) -> None:
+    limits = limits_of(requests, room)
+    larger = requests[grown] + (by / 2**20 if "cores" in grown else by)
+    if grown.startswith("scheduler"):
+        # one that does not fit is refused
+        larger = min(larger, limits.get(grown.replace("scheduler", "cluster_max"), larger))
     before = max_workers({**requests, **limits})
-    after = max_workers({**requests, **limits, grown: requests[grown] + by})
-    assert before is after or (before is not None and after is not None and after <= before)
+    after = max_workers({**requests, **limits, grown: larger})
+    assert (before is None) == (after is None)
+    assert before is None or after is None or after <= before
 
 
 def test_tenths_of_cores_add_up() -> None:
