@@ -170,7 +170,10 @@ def _cluster_problems(name: str, value: Any) -> Iterator[tuple[Path, str]]:
         for text in re.split(rf"(?:^|; )(?={name}[.:])", str(error)):
             where, _, reason = text.removeprefix(name).partition(": ")
             if reason:
-                yield tuple(filter(None, where.split("."))), reason
+                parts = tuple(filter(None, where.split(".")))
+                if parts and isinstance(value, list):
+                    parts = (f"[{parts[0]}]", *parts[1:])
+                yield parts, reason
 
 
 @cache
