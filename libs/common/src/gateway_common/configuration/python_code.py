@@ -1,31 +1,66 @@
-"""Python configuration code."""
+"""Python configuration code: runs it, and turns what it says of `c` into settings."""
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path as FilePath
 from typing import Any
 
+from traitlets.config import Config
+
+from gateway_common.configuration.code_blocks import CodeBlock, CodeRunner
+from gateway_common.configuration.code_changes import ChangeTracker, lookup, prefilled
+from gateway_common.configuration.code_targets import collect
 from gateway_common.configuration.sources import Path, Source
-from gateway_common.errors import InvalidConfig
+from gateway_common.configuration.traits import secret_settings, traits_by_setting
 
-
-@dataclass(frozen=True, slots=True)
-class CodeBlock:
-    """A piece of code; modules beside `file` can be imported in it."""
-
-    name: str
-    source: str
-    file: FilePath | None = None
+__all__ = ("Assigned", "CodeBlock", "run_code")
 
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """What code assigned, and where."""
+    """Settings that code assigned or changed, and the block that had the last word about each."""
 
     settings: dict[Path, Any] = field(default_factory=dict)
     sources: dict[Path, Source] = field(default_factory=dict)
 
 
 def run_code(blocks: Sequence[CodeBlock], *, values: Mapping[str, Any], settings: Mapping[str, Any]) -> Assigned:
-    """Run the blocks one after the other."""
-    raise InvalidConfig(f"{blocks[0].name}: Python configuration code is not understood yet")
+    """Run the blocks in their order.
+
+    Parameters
+    ----------
+    values
+        What `get_property` reads: the values tree with the chart's defaults.
+    settings
+        What values files set, as a nested dict of the Configuration's settings: code finds it in `c`.
+
+    Raises InvalidConfig, a line for each problem, where code raises or assigns what nobody knows.
+    """
+    config = prefilled(settings)
+    tracker = ChangeTracker(config)
+    tree = copy.deepcopy(dict(values))
+
+    def get_property(name: str, default: Any = None) -> Any:
+        """A value of the chart: `get_property("gateway.backend.image.name")`."""
+        return lookup(tree, tuple(name.split(".")), default)
+
+    runner = CodeRunner(config, get_property, lambda: _secrets(config, settings))
+    for block in blocks:
+        runner.run(block)
+        tracker.note(block)
+    return Assigned(*collect(config, tracker.changed, settings))
+
+
+def _secrets(config: Config, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Texts that no message may show."""
+    for path in secret_settings():
+        yield _text(lookup(settings, path))
+        yield from (_text(dict.get(config[section], name)) for section, name in traits_by_setting().get(path, ()))
+    own = lookup(settings, ("auth", "custom", "config"))
+    if isinstance(own, Mapping):
+        yield from map(_text, own.values())
+
+
+def _text(value: Any) -> str:
+    shown = value.get_secret_value() if hasattr(value, "get_secret_value") else value
+    return shown if isinstance(shown, str) else ""

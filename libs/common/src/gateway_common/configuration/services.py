@@ -186,6 +186,7 @@ class ControllerGroup(SettingsGroup):
     log_level: LogLevel | None = setting(
         None,
         values="controller.loglevel",
+        traits="KubeController.log_level",
         description="The least severe level that the controller logs. Default: `log.level`.",
     )
     parallelism: int = setting(

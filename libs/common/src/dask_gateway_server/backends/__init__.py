@@ -1,0 +1,1 @@
+"""Backends and the configurations of their clusters. There is one backend: Kubernetes."""
