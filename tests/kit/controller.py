@@ -124,7 +124,7 @@ class RunningController:
         """Wait until it has nothing more to do, and check what that has cost."""
         with suppress(TimeoutError):
             await until(lambda: self.calls == calls and len(self.controller.queue) == 0, seconds=5)
-        assert self.calls == calls
+        assert self.calls == calls, dict(self.calls)
         assert len(self.controller.queue) == 0
 
     async def dies(self) -> None:
