@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from gateway_common.configuration.groups import KubeSettings
 from gateway_common.model import Phase
-from gateway_common.names import CLUSTER_LABEL, INSTANCE_LABEL, ClusterName
+from gateway_common.names import CLUSTER_LABEL, INSTANCE_LABEL, ClusterName, parse_cluster_name
 from gateway_common.resources import DASKCLUSTERS
-from tests.kit.api import INSTANCE, Api, two_replicas
+from tests.kit.api import INSTANCE, Api, running_api, two_replicas
 from tests.kit.clusters import CERTIFICATE, PRIVATE_KEY, as_new, dask_cluster, set_status
 from tests.kit.waiting import until
 
@@ -324,3 +325,22 @@ async def test_a_caller_that_hangs_up_is_not_waited_for(api: Api) -> None:
     await request
 
     await until(lambda: len(api.repository.waiters) == 0, seconds=1)
+
+
+async def test_a_new_cluster_has_the_image_of_the_users_notebook_where_the_operator_allows_it(
+    kube: KubeSettings, namespace: str
+) -> None:
+    async with running_api(kube, namespace, notebook_images=["quay.io/pangeo/*"], backend={"image": "own:1"}) as api:
+        alice = api.user("alice")
+
+        async def image(body: dict[str, Any]) -> str:
+            answer = await alice.post("/api/v1/clusters/", json=body)
+            assert answer.status_code == 201, answer.text
+            stored = await api.stored(parse_cluster_name(answer.json()["name"]))
+            return str(stored["spec"]["config"]["image"])
+
+        assert await image({"notebook_image": "quay.io/pangeo/pangeo-notebook:1"}) == "quay.io/pangeo/pangeo-notebook:1"
+        assert await image({"notebook_image": "evil.example/notebook:1"}) == "own:1"
+        assert await image({"notebook_image": None}) == await image({}) == "own:1"
+        wrong = await alice.post("/api/v1/clusters/", json={"notebook_image": 7})
+        assert wrong.status_code == 422

@@ -11,6 +11,7 @@ import os
 import signal
 import time
 import urllib.request
+import warnings
 from collections.abc import Callable
 from functools import partial
 
@@ -155,6 +156,32 @@ def asynchronous(address: str, password: str) -> None:
     asyncio.run(work())
 
 
+def within_limits(address: str, password: str) -> None:
+    """On a gateway with the operator's file of tests/data/gateway: its options, its limits, and how they are told."""
+    with Gateway(address, auth=BasicAuth("alice", password)) as gateway:
+        options = gateway.cluster_options()
+        assert list(options) == ["worker_memory", "size", "environment"]
+        options.size = "small"
+        options.environment = {"MINE": "1"}
+        with gateway.new_cluster(options) as cluster, cluster.get_client() as client:
+            refused = error_of(gateway.new_cluster)
+            assert isinstance(refused, GatewayClusterError), refused
+            assert "1 of 1" in str(refused), refused
+
+            with warnings.catch_warnings(record=True) as notices:
+                warnings.simplefilter("always")
+                cluster.scale(5)
+            assert any("Scaling to 2 instead" in str(notice.message) for notice in notices), notices
+            client.wait_for_workers(2, timeout=PATIENCE_SECONDS)
+            names = ("SITE", "FROM_CODE", "MINE")
+            found = client.submit(lambda: [os.environ.get(name) for name in names]).result(PATIENCE_SECONDS)
+            assert found == ["example", "yes", "1"], found
+            assert set(client.nthreads().values()) == {1}
+        # a place that is being vacated is waited for
+        with gateway.new_cluster() as again:
+            assert again.status == "running"
+
+
 def workers(client: Client) -> int:
     return len(client.scheduler_info()["workers"])
 
@@ -178,16 +205,18 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 
 SCENARIOS = (main_job, two_users, wrong_password, wrong_input, stopped_while_waiting, asynchronous)
+#: Need a gateway with the operator's file.
+CONFIGURED = (within_limits,)
 
 
 def main() -> None:
+    scenarios = {scenario.__name__: scenario for scenario in SCENARIOS + CONFIGURED}
     parser = argparse.ArgumentParser()
     parser.add_argument("--address", required=True)
     parser.add_argument("--password", required=True)
-    parser.add_argument("scenario", choices=[scenario.__name__ for scenario in SCENARIOS])
+    parser.add_argument("scenario", choices=sorted(scenarios))
     arguments = parser.parse_args()
-    (scenario,) = [scenario for scenario in SCENARIOS if scenario.__name__ == arguments.scenario]
-    scenario(arguments.address, arguments.password)
+    scenarios[arguments.scenario](arguments.address, arguments.password)
 
 
 if __name__ == "__main__":

@@ -67,8 +67,14 @@ def test_it_serves_sessions_until_sigterm() -> None:
     [
         ({}, "DASK_GATEWAY__INSTANCE: it must be given"),
         ({"INSTANCE": "prod", "AUTH__PORT": "many"}, "DASK_GATEWAY__AUTH__PORT: expected a whole number"),
-        ({"INSTANCE": "prod", "AUTH__PASSWORD": "many"}, "DASK_GATEWAY__AUTH__PASSWORD: unknown setting: did you mean "),
-        ({"INSTANCE": "prod", "AUTH__SIGNING_KEYS": "many"}, "DASK_GATEWAY__AUTH__SIGNING_KEYS: expected a list as JSON"),
+        (
+            {"INSTANCE": "prod", "AUTH__PASSWORD": "many"},
+            "DASK_GATEWAY__AUTH__PASSWORD: unknown setting: did you mean ",
+        ),
+        (
+            {"INSTANCE": "prod", "AUTH__SIGNING_KEYS": "many"},
+            "DASK_GATEWAY__AUTH__SIGNING_KEYS: expected a list as JSON",
+        ),
     ],
 )
 def test_wrong_settings_are_named_and_their_values_are_not_repeated(

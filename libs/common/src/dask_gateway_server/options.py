@@ -181,7 +181,14 @@ def _with_user(handler: Handler) -> Handler:
     parameters = inspect.signature(handler).parameters.values()
     if len(parameters) != 1 or any(p.kind == inspect.Parameter.VAR_POSITIONAL for p in parameters):
         return handler
-    return lambda options, _user: handler(options)
+
+    def without_user(options: Any, _user: User) -> Any:
+        return handler(options)
+
+    # its name only: __wrapped__ would make it look as if it had one parameter
+    without_user.__module__ = getattr(handler, "__module__", __name__)
+    without_user.__qualname__ = getattr(handler, "__qualname__", repr(handler))
+    return without_user
 
 
 async def _settle(value: Any) -> Any:

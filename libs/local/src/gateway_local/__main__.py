@@ -60,6 +60,14 @@ def _parser() -> argparse.ArgumentParser:
             metavar="NAME=ENVIRONMENT",
             help="let the virtual environment in a directory stand for a container image; may be repeated",
         )
+        command.add_argument(
+            "--config",
+            type=Path,
+            action="append",
+            default=[],
+            metavar="FILE",
+            help="a values file (YAML, JSON) or Python configuration code; may be repeated",
+        )
     run.add_argument("--keep", action="store_true", help="leave the gateway up after the command, until Ctrl-C")
     run.add_argument("argv", nargs="+", metavar="COMMAND", help="what to run, after --")
     return parser
@@ -94,6 +102,7 @@ def _gateway(arguments: argparse.Namespace) -> LocalGateway:
             namespace=arguments.namespace,
             directory=arguments.directory,
             images=dict(arguments.image),
+            config=arguments.config,
         )
     )
 

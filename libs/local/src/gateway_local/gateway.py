@@ -7,18 +7,23 @@ it runs; they are started again when they end. Only the API server and the kubel
 import asyncio
 import contextlib
 import json
+import os
 import secrets
 import socket
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
 from gateway_common.config import ClusterConfig
+from gateway_common.configuration.loading import load_configuration
+from gateway_common.configuration.model import ALL_NAMESPACES, Configuration
 from gateway_common.crd import crd
+from gateway_common.errors import InvalidConfig
+from gateway_common.kube_configuration import own_namespace
 from gateway_common.resources import NAMESPACES
 from gateway_local.apiserver.server import ApiServer
 from gateway_local.endpoints import EndpointsController
@@ -35,7 +40,8 @@ class LocalSettings:
     """What can be chosen.
 
     `images` maps an image's name to the directory of the virtual environment that stands for it; pods of the
-    default image run in the environment of this program.
+    default image run in the environment of this program. `config` are an operator's values files and Python
+    configuration code.
     """
 
     port: int = 8000
@@ -43,6 +49,7 @@ class LocalSettings:
     namespace: str = "dask-gateway"
     directory: Path | None = None
     images: Mapping[str, Path] = field(default_factory=dict)
+    config: Sequence[Path] = ()
     simulated: bool = False
     log_level: str = "INFO"
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -61,7 +68,8 @@ class LocalGateway:
     def __init__(self, settings: LocalSettings) -> None:
         self.settings = settings
         self.port = settings.port or free_port()
-        self.address = f"http://127.0.0.1:{self.port}"
+        self._configuration = _load(self.instance, settings)
+        self.address = f"http://127.0.0.1:{self.port}{self._configuration.prefix}"
         self._token = secrets.token_urlsafe(32)
         self.kubernetes = ApiServer(tokens=[self._token], definitions=[crd()])
         #: The gateway's own processes by name: auth, api, controller, traefik.
@@ -115,9 +123,9 @@ class LocalGateway:
         self._running.push_async_callback(self.kubernetes.stop)
         self.kubernetes.kubeconfig(self.kubeconfig, namespace=self.settings.namespace)
         objects = self.kubernetes.objects
-        if objects.get(NAMESPACES, "", self.settings.namespace) is None:
-            namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.settings.namespace}}
-            objects.create(NAMESPACES, namespace)
+        for name in {self.settings.namespace, *self._configuration.namespaces} - {ALL_NAMESPACES}:
+            if objects.get(NAMESPACES, "", name) is None:
+                objects.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 
         kubelet = SimulatedKubelet(objects) if self.settings.simulated else self._kubelet()
         for part in (Scheduler(objects), EndpointsController(objects), kubelet):
@@ -133,7 +141,10 @@ class LocalGateway:
     async def _start_services(self, traefik: Path) -> None:
         for name in ("auth", "api", "controller", "ping"):
             self._ports[name] = free_port()
-        for resource, manifest in build_installation(self.instance, self.settings.namespace, self._ports["api"]):
+        prefix = self._configuration.prefix
+        for resource, manifest in build_installation(
+            self.instance, self.settings.namespace, self._ports["api"], prefix
+        ):
             self.kubernetes.objects.create(resource, manifest)
 
         command = traefik_command(
@@ -161,13 +172,12 @@ class LocalGateway:
             # by URL, since nothing is gained by TLS within one machine; the kubeconfig is for kubectl
             "KUBE__URL": self.kubernetes.url,
             "KUBE__TOKEN": self._token,
-            "KUBE__NAMESPACES": json.dumps([self.settings.namespace]),
+            "KUBE__NAMESPACES": json.dumps(self._configuration.namespaces),
             "AUTH__HOST": "127.0.0.1",
             "AUTH__PORT": str(self._ports["auth"]),
             "API__HOST": "127.0.0.1",
             "API__PORT": str(self._ports["api"]),
             "API__AUTH_URL": f"http://127.0.0.1:{self._ports['auth']}",
-            "CLUSTER_OPTIONS": "gateway_local.options:OPTIONS",
             "CONTROLLER__HOST": "127.0.0.1",
             "CONTROLLER__PORT": str(self._ports["controller"]),
             "CLUSTERS_API_URL": f"http://127.0.0.1:{self._ports['api']}/api",
@@ -177,6 +187,10 @@ class LocalGateway:
                 [{"name": DASHBOARD_MIDDLEWARE, "namespace": self.settings.namespace}]
             ),
         }
+        if self.settings.config:
+            settings["CONFIG_FILES"] = json.dumps([str(path.resolve()) for path in self.settings.config])
+        else:
+            settings["CLUSTER_OPTIONS"] = "gateway_local.options:OPTIONS"
         if self.settings.password is not None:
             settings["AUTH__SIMPLE__PASSWORD"] = self.settings.password
         prefixed = {f"DASK_GATEWAY__{name}": value for name, value in settings.items()}
@@ -203,6 +217,19 @@ class LocalGateway:
             return all([(await client.get(address)).is_success for address in addresses])
         except httpx.TransportError:
             return False
+
+
+def _load(instance: str, settings: LocalSettings) -> Configuration:
+    """What the services will read: here it decides on routes and namespaces, and a mistake in it is told at once."""
+    environment = {**os.environ, "DASK_GATEWAY__INSTANCE": instance, **settings.environment}
+    try:
+        configuration = load_configuration(settings.config, environment).configuration
+    except InvalidConfig as error:
+        raise LocalGatewayError(str(error)) from error
+    if configuration.kube.namespaces or configuration.default_namespace != own_namespace():
+        return configuration
+    kube = configuration.kube.model_copy(update={"namespaces": [settings.namespace]})
+    return configuration.model_copy(update={"kube": kube})
 
 
 def _require_free(port: int) -> None:

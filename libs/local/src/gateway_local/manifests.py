@@ -7,28 +7,35 @@ from gateway_local.traefik import ENTRYPOINT
 
 #: Strips `/clusters/<name>` before a request reaches a scheduler's web pages.
 DASHBOARD_MIDDLEWARE = "clusters-prefix"
+#: Strips the gateway's own prefix before a request reaches the api.
+_API_MIDDLEWARE = "api-prefix"
 
 
-def build_installation(instance: str, namespace: str, api_port: int) -> list[tuple[Resource, Manifest]]:
+def build_installation(instance: str, namespace: str, api_port: int, prefix: str) -> list[tuple[Resource, Manifest]]:
     """The manifests with their resources, in the order in which they are created."""
-    return [
-        (MIDDLEWARES, _build_middleware(instance, namespace)),
+    dashboards = {"stripPrefixRegex": {"regex": [f"{prefix}/clusters/[a-zA-Z0-9.-]+"]}}
+    installation = [
+        (MIDDLEWARES, _build_middleware(DASHBOARD_MIDDLEWARE, instance, namespace, dashboards)),
         (SERVICES, _build_api_service(instance, namespace)),
         (ENDPOINTSLICES, _build_api_endpoints(instance, namespace, api_port)),
-        (INGRESSROUTES, _build_api_route(instance, namespace)),
+        (INGRESSROUTES, _build_api_route(instance, namespace, prefix)),
     ]
+    if prefix:
+        strip = {"stripPrefix": {"prefixes": [prefix]}}
+        installation.append((MIDDLEWARES, _build_middleware(_API_MIDDLEWARE, instance, namespace, strip)))
+    return installation
 
 
 def _metadata(name: str, instance: str, namespace: str, **labels: str) -> Manifest:
     return {"name": name, "namespace": namespace, "labels": {INSTANCE_LABEL: instance, **labels}}
 
 
-def _build_middleware(instance: str, namespace: str) -> Manifest:
+def _build_middleware(name: str, instance: str, namespace: str, spec: Manifest) -> Manifest:
     return {
         "apiVersion": MIDDLEWARES.api_version,
         "kind": MIDDLEWARES.kind,
-        "metadata": _metadata(DASHBOARD_MIDDLEWARE, instance, namespace),
-        "spec": {"stripPrefixRegex": {"regex": ["/clusters/[a-zA-Z0-9.-]+"]}},
+        "metadata": _metadata(name, instance, namespace),
+        "spec": spec,
     }
 
 
@@ -53,7 +60,7 @@ def _build_api_endpoints(instance: str, namespace: str, api_port: int) -> Manife
     }
 
 
-def _build_api_route(instance: str, namespace: str) -> Manifest:
+def _build_api_route(instance: str, namespace: str, prefix: str) -> Manifest:
     return {
         "apiVersion": INGRESSROUTES.api_version,
         "kind": INGRESSROUTES.kind,
@@ -63,10 +70,11 @@ def _build_api_route(instance: str, namespace: str) -> Manifest:
             "routes": [
                 {
                     "kind": "Rule",
-                    "match": "PathPrefix(`/`)",
+                    "match": f"PathPrefix(`{prefix}/`)",
                     # anything longer, such as a cluster's pages, goes first
                     "priority": 1,
                     "services": [{"name": "api", "port": 8000}],
+                    "middlewares": [{"name": _API_MIDDLEWARE}] if prefix else [],
                 }
             ],
         },

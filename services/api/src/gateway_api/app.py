@@ -12,7 +12,6 @@ import httpx
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from dask_gateway_server.options import OptionsSource
 from gateway_api import http_errors
 from gateway_api.admins import Admins
 from gateway_api.auth_client import AuthClient
@@ -31,9 +30,7 @@ from gateway_api.heartbeats.endpoints import router as heartbeats_router
 from gateway_api.heartbeats.service import HeartbeatService
 from gateway_api.openapi import describe_security
 from gateway_api.options.endpoints import router as options_router
-from gateway_api.options.operator_code import OperatorCode
 from gateway_api.options.service import OptionsService
-from gateway_api.options.source import load_options
 from gateway_api.scheduler_client import SchedulerClient
 from gateway_api.sessions.service import SessionService
 from gateway_api.sessions.tokens import SessionTokens
@@ -60,12 +57,12 @@ def create_app(
     auth_transport: httpx.AsyncBaseTransport | None = None,
     scheduler_client: SchedulerClient | None = None,
 ) -> FastAPI:
-    """The service as an ASGI application; raises InvalidOptionsSource.
+    """The service as an ASGI application; raises InvalidOptionsSource and InvalidConfig.
 
     Nothing is connected before its lifespan begins. `auth_transport` carries the calls to auth.
     """
     prefix = settings.prefix
-    options = load_options(settings.cluster_options)
+    options = OptionsService(settings)
     app = FastAPI(
         title="Dask Gateway",
         description=DESCRIPTION,
@@ -93,7 +90,7 @@ def create_app(
 @asynccontextmanager
 async def _lifespan(
     settings: Configuration,
-    options: OptionsSource,
+    options: OptionsService,
     clock: Clock,
     auth_transport: httpx.AsyncBaseTransport | None,
     schedulers: SchedulerClient,
@@ -112,19 +109,13 @@ async def _lifespan(
         watching = asyncio.create_task(repository.run(), name="cluster cache")
         stack.push_async_callback(_cancel, watching)
 
-        options_service = OptionsService(
-            options,
-            defaults=settings.backend,
-            namespaces=settings.namespaces,
-            code=OperatorCode(settings.api.options_timeout),
-        )
         tokens = SessionTokens(auth, audience=settings.instance, clock=clock)
         app.state.sessions = SessionService(auth, tokens, clock)
         app.state.cluster_tokens = ClusterTokens(repository)
-        app.state.options = options_service
+        app.state.options = options
         app.state.clusters = ClusterService(
             repository,
-            options_service,
+            options,
             schedulers,
             admins=Admins(settings.admin),
             limits=limits,

@@ -17,7 +17,6 @@ from gateway_common.config import stored_cluster_config
 from gateway_common.configuration.model import Configuration
 from gateway_common.errors import InvalidConfig
 from gateway_common.names import ClusterName
-from gateway_common.principal import Principal
 from gateway_common.quota import (
     Allowances,
     Excess,
@@ -62,10 +61,6 @@ class Limits:
         self._limited = has_limits(configuration)
         if self._limited:
             repository.tell(self._changed)
-
-    def groups_of(self, principal: Principal) -> list[str]:
-        """Those of a user's groups that the configuration names."""
-        return [group for group in principal.groups if group in self._configuration.groups]
 
     @asynccontextmanager
     async def place_for(self, new: NewCluster) -> AsyncIterator[NewCluster]:

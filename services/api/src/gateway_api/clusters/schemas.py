@@ -78,6 +78,13 @@ class CreateRequest(BaseModel):
     cluster_options: dict[str, Any] | None = Field(
         default=None, description="Values for the options of `GET /api/v1/options`; what is left out gets its default."
     )
+    notebook_image: str | None = Field(
+        default=None,
+        max_length=1024,
+        description="The image that the user's notebook runs in: the cluster's, if no option names one, where the "
+        "operator allows it.",
+        examples=["quay.io/pangeo/pangeo-notebook:2026.11.01"],
+    )
 
 
 class CreatedModel(BaseModel):

@@ -93,9 +93,9 @@ class ClusterService:
 
         Raises InvalidRequest and InvalidConfig where the options do not give a possible cluster, and LimitReached.
         """
-        chosen = await self._options.resolve(principal, request.cluster_options or {})
+        chosen = await self._options.resolve(principal, request.cluster_options or {}, request.notebook_image)
         name = ClusterName(chosen.namespace, self._new_name())
-        new = NewCluster(name, principal.name, self._limits.groups_of(principal), chosen.options, chosen.config)
+        new = NewCluster(name, principal.name, chosen.groups, chosen.options, chosen.config)
         async with self._limits.place_for(new) as allowed:
             if self._pods is not None:
                 await self._pods.check(name, stored_cluster_config(dict(allowed.config)))

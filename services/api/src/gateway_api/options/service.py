@@ -1,97 +1,171 @@
 """The rules for options: what a user is offered, and which cluster follows from their choice. Knows no HTTP."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, TypeVar
 
-import orjson
-
+from dask_gateway_server.backends.resolve import load_cluster_config_class
 from dask_gateway_server.models import User
-from dask_gateway_server.options import (
-    InvalidOptions,
-    Options,
-    OptionsSource,
-    ResolvedOptions,
-    options_for,
-    resolve_options,
-)
+from dask_gateway_server.options import InvalidOptions, Options
 from gateway_api.errors import InvalidRequest
-from gateway_api.options.operator_code import OperatorCode, OperatorCodeTimeout
-from gateway_common.config import parse_cluster_config
+from gateway_api.options.declared import Declared
+from gateway_api.options.evaluation import Evaluation, needs_no_code, specification
+from gateway_api.options.operator_code import OperatorCode, OperatorCodeError, OperatorCodeFailed
+from gateway_api.options.policy import Policy, notebook_image, policy_of
+from gateway_api.options.source import InvalidOptionsSource, load_options
+from gateway_common.config import ClusterConfig, parse_cluster_config
+from gateway_common.configuration.model import ALL_NAMESPACES, Configuration
+from gateway_common.configuration.option_checks import check_declarations
+from gateway_common.namespaces import format_namespace
 from gateway_common.principal import Principal
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+#: Combinations of groups that are remembered; of most configurations these are all that occur.
+MOST_COMBINATIONS = 256
+
+#: Exceptions by which the operator's code tells a user no, more often than that it is broken.
+_REFUSALS = (ValueError, PermissionError)
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenCluster:
-    """What a user's choice comes to: the options as chosen, the resolved configuration, and where it runs."""
+    """What a user's choice comes to: the options as chosen, the resolved configuration, and where it runs.
+
+    `groups` are those of the user's groups that the configuration names.
+    """
 
     options: Mapping[str, Any]
     config: Mapping[str, Any]
     namespace: str
+    groups: tuple[str, ...] = ()
 
 
 class OptionsService:
-    """Evaluates the operator's options.
+    """Evaluates the operator's options, in Python or declared.
 
-    Parameters
-    ----------
-    source
-        The options, or a function of the user.
-    defaults
-        The operator's defaults of a cluster's configuration.
-    namespaces
-        The backend namespaces; the first is the default.
-    code
-        Runs the operator's functions.
+    Raises InvalidOptionsSource and InvalidConfig where the configuration can't be, and what importing the operator's
+    modules raises.
     """
 
-    def __init__(
-        self, source: OptionsSource, *, defaults: Mapping[str, Any], namespaces: Sequence[str], code: OperatorCode
-    ) -> None:
-        self._source = source
-        self._defaults = dict(defaults)
-        self._namespaces = tuple(namespaces)
-        self._code = code
+    def __init__(self, configuration: Configuration) -> None:
+        if errors := check_declarations(configuration):
+            raise InvalidOptionsSource("\n".join(errors))
+        self._configuration = configuration
+        self._namespaces = configuration.namespaces
+        self._source = load_options(configuration.cluster_options)
+        place = configuration.cluster_config_class
+        self._config_class = None if place is None or place == "" else load_cluster_config_class(place)
+        self._code = OperatorCode(configuration.api.options_timeout)
+        #: Fields that were warned of.
+        self._passed_over: set[str] = set()
+        self._policies: dict[frozenset[str], tuple[Policy, Declared]] = {}
         # the same for everybody: the answer's bytes are made once
-        self._fixed_answer = _answer(source) if isinstance(source, Options) else None
+        self._fixed_answer = specification(self._source) if isinstance(self._source, Options) else None
 
     async def describe(self, principal: Principal) -> bytes:
-        """What the user is offered, as JSON (R-012); raises what the operator's function raises."""
+        """What the user is offered, as JSON (R-012); raises OperatorCodeError."""
         if self._fixed_answer is not None:
             return self._fixed_answer
-        user = _user(principal)
+        source = self._source
+        if source is None:
+            return self._policy(principal)[1].description
+        return await self._run(principal, lambda evaluation: evaluation.describe(source))
 
-        async def offered() -> bytes:
-            return _answer(await options_for(self._source, user))
-
-        return await self._code.run(offered)
-
-    async def resolve(self, principal: Principal, request: Mapping[str, Any]) -> ChosenCluster:
+    async def resolve(
+        self, principal: Principal, request: Mapping[str, Any], notebook: str | None = None
+    ) -> ChosenCluster:
         """The cluster that the user asks for.
 
-        Raises InvalidRequest with the text of what is wrong, also that of the operator's handler, and InvalidConfig.
+        `notebook` is the image that the user's notebook runs in. Raises InvalidRequest with the text of what is wrong,
+        also that of the operator's code, and InvalidConfig.
         """
-        chosen = await self._evaluate(_user(principal), dict(request))
-        config = parse_cluster_config({**self._defaults, **chosen.overrides})
-        namespace = config.namespace or self._namespaces[0]
-        if namespace not in self._namespaces:
-            raise InvalidRequest(f"namespace: clusters run in {', '.join(self._namespaces)}, not in {namespace!r}")
-        resolved = config.model_copy(update={"namespace": namespace, "cluster_max_workers": config.max_workers})
-        return ChosenCluster(chosen.options, resolved.model_dump(mode="json", exclude_none=True), namespace)
-
-    async def _evaluate(self, user: User, request: dict[str, Any]) -> ResolvedOptions:
+        policy, declared = self._policy(principal)
+        base = {**policy.backend, **notebook_image(self._configuration, notebook)}
         try:
-            if isinstance(self._source, Options) and self._source.handler is None:
-                # none of the operator's code is involved
-                return await resolve_options(self._source, request, user)
-            return await self._code.run(lambda: resolve_options(self._source, request, user))
-        except (InvalidOptions, OperatorCodeTimeout) as error:
+            options, fields = await self._choose(principal, declared, base, request)
+            # a namespace that somebody chose is a name, the operator's may be a template
+            namespace = fields.get("namespace") or format_namespace(
+                policy.namespace, user=principal.name, group=policy.group
+            )
+            config = parse_cluster_config(await self._by_class(principal, {**fields, "namespace": namespace}))
+        except (InvalidOptions, OperatorCodeError) as error:
             raise InvalidRequest(str(error)) from error
+        namespace = self._allowed(config.namespace or namespace)
+        resolved = config.model_copy(update={"namespace": namespace, "cluster_max_workers": config.max_workers})
+        stored = resolved.model_dump(mode="json", exclude_none=True)
+        return ChosenCluster(options, stored, namespace, policy.groups)
+
+    async def _choose(
+        self, principal: Principal, declared: Declared, base: Mapping[str, Any], request: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The options as chosen, and the fields that follow."""
+        source = self._source
+        if source is None:
+            return declared.choose(principal.name, base, request)
+        if needs_no_code(source):
+            chosen = await Evaluation(_user(principal)).choose(source, request)
+        else:
+            chosen = await self._run(principal, lambda evaluation: evaluation.choose(source, request))
+        return chosen.options, {**base, **chosen.overrides}
+
+    async def _by_class(self, principal: Principal, fields: dict[str, Any]) -> dict[str, Any]:
+        chosen = self._config_class
+        if chosen is None:
+            return self._known(fields)
+        return await self._run(principal, lambda evaluation: evaluation.configure(chosen, fields))
+
+    def _known(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The fields that there are. Existing handlers answer others too, which never had an effect."""
+        unknown = fields.keys() - ClusterConfig.model_fields.keys()
+        for name in sorted(unknown - self._passed_over):
+            near = get_close_matches(name, ClusterConfig.model_fields, n=1)
+            hint = f": did you mean {near[0]}?" if near else ""
+            logger.warning("The options give %s, which no cluster's configuration has%s", name[:100], hint)
+        if len(self._passed_over) < MOST_COMBINATIONS:
+            self._passed_over |= unknown
+        return {name: value for name, value in fields.items() if name not in unknown}
+
+    def _allowed(self, namespace: str) -> str:
+        namespaces = self._namespaces
+        if namespace not in namespaces and ALL_NAMESPACES not in namespaces:
+            raise InvalidRequest(f"namespace: clusters run in {', '.join(namespaces)}, not in {namespace!r}")
+        return namespace
+
+    def _policy(self, principal: Principal) -> tuple[Policy, Declared]:
+        """What holds for the user's combination of groups, worked out once."""
+        groups = frozenset(self._configuration.groups.keys() & principal.groups)
+        known = self._policies.get(groups)
+        if known is None:
+            while len(self._policies) >= MOST_COMBINATIONS:
+                del self._policies[next(iter(self._policies))]
+            policy = policy_of(self._configuration, groups)
+            known = self._policies[groups] = (policy, Declared(policy))
+        return known
+
+    async def _run(self, principal: Principal, call: Callable[[Evaluation], Coroutine[Any, Any, T]]) -> T:
+        """Run the operator's code, and log why it fails."""
+        evaluation = Evaluation(_user(principal))
+        try:
+            return await self._code.run(
+                lambda: call(evaluation), user=principal.name, function=lambda: evaluation.function
+            )
+        except OperatorCodeFailed as error:
+            cause = error.__cause__
+            logger.log(
+                logging.WARNING if isinstance(cause, _REFUSALS) else logging.ERROR,
+                "%s failed for user %r: %s",
+                evaluation.function,
+                principal.name,
+                error,
+                exc_info=cause,
+            )
+            raise
 
 
 def _user(principal: Principal) -> User:
     return User(principal.name, principal.groups, principal.admin)
-
-
-def _answer(options: Options) -> bytes:
-    return orjson.dumps({"cluster_options": options.get_specification()})

@@ -11,13 +11,13 @@ class InvalidOptionsSource(GatewayError, ValueError):
     """The setting names something that gives no options."""
 
 
-def load_options(source: Any) -> OptionsSource:
-    """Options, a function of the user, or either's place as `module:attribute`; None offers nothing.
+def load_options(source: Any) -> OptionsSource | None:
+    """Options, a function of the user, or either's place as `module:attribute`; None where there is no code.
 
     Raises InvalidOptionsSource, and whatever the operator's module itself raises.
     """
     if source is None or source == "":
-        return Options()
+        return None
     found = _imported(source) if isinstance(source, str) else source
     if not (isinstance(found, Options) or callable(found)):
         raise InvalidOptionsSource(f"cluster_options must be Options or a function of the user, got {found!r}")
