@@ -48,7 +48,7 @@ def policy_of(configuration: Configuration, groups: Iterable[str]) -> Policy:
     return Policy(backend, tuple(options), namespace, tuple(sorted(ordered)), ordered[-1] if ordered else None)
 
 
-def notebook_image(configuration: Configuration, image: str | None) -> dict[str, Any]:
+def from_notebook(configuration: Configuration, image: str | None) -> dict[str, Any]:
     """The field that follows from the image of the user's notebook: none unless the operator allows such images."""
     allowed = image and any(fnmatchcase(image, pattern) for pattern in configuration.notebook_images)
     return {"image": image} if allowed else {}

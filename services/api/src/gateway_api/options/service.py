@@ -13,7 +13,7 @@ from gateway_api.errors import InvalidRequest
 from gateway_api.options.declared import Declared
 from gateway_api.options.evaluation import Evaluation, needs_no_code, specification
 from gateway_api.options.operator_code import OperatorCode, OperatorCodeError, OperatorCodeFailed
-from gateway_api.options.policy import Policy, notebook_image, policy_of
+from gateway_api.options.policy import Policy, from_notebook, policy_of
 from gateway_api.options.source import InvalidOptionsSource, load_options
 from gateway_common.config import ClusterConfig, parse_cluster_config
 from gateway_common.configuration.model import ALL_NAMESPACES, Configuration
@@ -77,15 +77,15 @@ class OptionsService:
         return await self._run(principal, lambda evaluation: evaluation.describe(source))
 
     async def resolve(
-        self, principal: Principal, request: Mapping[str, Any], notebook: str | None = None
+        self, principal: Principal, request: Mapping[str, Any], notebook_image: str | None = None
     ) -> ChosenCluster:
         """The cluster that the user asks for.
 
-        `notebook` is the image that the user's notebook runs in. Raises InvalidRequest with the text of what is wrong,
-        also that of the operator's code, and InvalidConfig.
+        `notebook_image` is what the user's notebook runs in. Raises InvalidRequest with the text of what is wrong, also
+        that of the operator's code, and InvalidConfig.
         """
         policy, declared = self._policy(principal)
-        base = {**policy.backend, **notebook_image(self._configuration, notebook)}
+        base = {**policy.backend, **from_notebook(self._configuration, notebook_image)}
         try:
             options, fields = await self._choose(principal, declared, base, request)
             # a namespace that somebody chose is a name, the operator's may be a template
