@@ -122,7 +122,7 @@ class OptionsService:
     def _known(self, fields: dict[str, Any]) -> dict[str, Any]:
         """The fields that there are. Existing handlers answer others too, which never had an effect."""
         unknown = fields.keys() - ClusterConfig.model_fields.keys()
-        for name in sorted(unknown - self._passed_over):
+        for name in sorted(map(str, unknown - self._passed_over)):
             near = get_close_matches(name, ClusterConfig.model_fields, n=1)
             hint = f": did you mean {near[0]}?" if near else ""
             logger.warning("The options give %s, which no cluster's configuration has%s", name[:100], hint)
