@@ -4,10 +4,8 @@ import asyncio
 import threading
 import time
 
-import pytest
-
 from gateway_api.clusters.waiters import Waiters
-from gateway_api.options.operator_code import OperatorCode, OperatorCodeTimeout
+from gateway_api.options.operator_code import OperatorCode
 from gateway_api.single_flight import FreshFlight, SingleFlight
 from gateway_common.names import ClusterName
 from tests.kit.waiting import until
@@ -138,27 +136,3 @@ async def test_operator_code_runs_in_a_thread_and_the_event_loop_goes_on() -> No
 
     assert running.result() != threading.get_ident()
     assert turns > 5
-
-
-async def test_operator_code_that_hangs_is_given_up_and_keeps_its_place_only() -> None:
-    code = OperatorCode(timeout=0.05)
-    release = threading.Event()
-
-    async def hang() -> None:
-        release.wait()
-
-    async def answer() -> int:
-        return 1
-
-    with pytest.raises(OperatorCodeTimeout, match=r"0\.05 seconds"):
-        await code.run(hang)
-    assert await code.run(answer) == 1
-    release.set()
-
-
-async def test_operator_code_can_not_end_the_process() -> None:
-    async def leave() -> None:
-        raise SystemExit(1)
-
-    with pytest.raises(RuntimeError, match="SystemExit"):
-        await OperatorCode(timeout=5).run(leave)
