@@ -52,7 +52,10 @@ class Admissions:
         self._freed: set[Scope] = set()
 
     def recover(self, everything: Iterable[Observed]) -> None:
-        """Book what is there; then those that wait, the oldest first, before anybody may grow."""
+        """Book what is there; then those that wait, the oldest first, before anybody may grow.
+
+        Pods that are left of deleted clusters are not counted: whose they were, nobody knows any more.
+        """
         undecided = []
         for observed in everything:
             if _has_begun(observed) or _is_leaving(observed.cluster):
