@@ -205,6 +205,13 @@ class World:
         # running ones too many are their scheduler's to retire
         assert workers >= (cluster.replicas if room is None else min(cluster.replicas, room))
 
+    def check_nobody_was_forgotten(self) -> None:
+        """Whoever could have begun or grown was woken: a look at those who were not changes nothing."""
+        for key in list(self.clusters):
+            before = dict(self.pods.get(key, {}))
+            self.reconcile(key)
+            assert self.pods.get(key, {}) == before
+
     def in_phase(self, phase: Phase) -> set[ObjectKey]:
         return {key for key, cluster in self.clusters.items() if cluster.status.phase is phase}
 
@@ -217,6 +224,7 @@ class World:
                 elif any(not pod.running for pod in self.pods[key].values()):
                     self.run_pods(key)
             if not self.woken:
+                self.check_nobody_was_forgotten()
                 return
             for key in list(self.woken):
                 self.reconcile(key)
