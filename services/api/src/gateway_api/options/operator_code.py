@@ -11,7 +11,7 @@ import ctypes
 import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Generic, TypeVar
 
 from gateway_api.options.places import MOST_WITHOUT_PLACE, Full, Place, Places
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 #: Seconds after which a call makes room for others.
 PATIENCE = 1.0
-#: Seconds between giving a call up and cancelling it in its own event loop, so that the caller hears of the first.
+#: Seconds from giving a call up to cancelling it in its own event loop, and from there to interrupting its thread.
 LEEWAY = 0.1
 
 
@@ -90,7 +90,7 @@ class OperatorCode:
             ) from None
         except TimeoutError:
             raise self._too_late() from None
-        running = _Call(place, call, self._timeout + LEEWAY)
+        running = _Call(place, call, deadline - asyncio.get_running_loop().time() + LEEWAY)
         timers = [
             running.loop.call_later(self._patience, place.make_room),
             running.loop.call_at(deadline, partial(self._give_up, running, user, function)),
@@ -118,7 +118,7 @@ class _GivenUp(BaseException):
 
 
 class _Call(Generic[T]):
-    """One call, in a thread. All but `_work` runs on the service's event loop."""
+    """One call, in a thread. What `_work` calls runs there, all else on the service's event loop."""
 
     def __init__(self, place: Place, call: Callable[[], Coroutine[Any, Any, T]], longest: float) -> None:
         self._longest = longest
@@ -126,7 +126,8 @@ class _Call(Generic[T]):
         self._place = place
         self._call = call
         self._outcome: asyncio.Future[T] = self.loop.create_future()
-        self._returned = False
+        self._lock = Lock()
+        self._interruptible = False
         self._timers: list[asyncio.TimerHandle] = []
         self._thread = Thread(target=self._work, name="operator-code", daemon=True)
 
@@ -141,25 +142,39 @@ class _Call(Generic[T]):
         self._place.give_up()
         if not self._outcome.done():
             self._outcome.set_exception(error)
-        if self._thread.is_alive():
-            # the only way to end a loop that never ends; beside a few of them this service would hardly get a turn
-            thread = ctypes.c_ulong(self._thread.ident or 0)
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(_GivenUp))
+        self._timers.append(self.loop.call_later(2 * LEEWAY, self._interrupt))
+
+    def _interrupt(self) -> None:
+        """End a loop that never ends: beside a few of them this service would hardly get a turn."""
+        with self._lock:
+            if self._interruptible:
+                thread = ctypes.c_ulong(self._thread.ident or 0)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(_GivenUp))
 
     def _work(self) -> None:
         result: T | None = None
         failure: Exception | None = None
         try:
-            result = asyncio.run(asyncio.wait_for(self._call(), self._longest))
+            result = asyncio.run(asyncio.wait_for(self._guarded(), self._longest))
         except Exception as error:
             failure = error
         except BaseException as error:  # SystemExit must end neither this process nor the request's task
             failure = OperatorCodeFailed(f"The options ended with {type(error).__name__}: {error}")
             failure.__cause__ = error
+        self._report(result, failure)
+
+    async def _guarded(self) -> T:
+        """The call. It alone may be interrupted: an event loop would be left open."""
+        with self._lock:
+            self._interruptible = True
         try:
-            self._report(result, failure)
-        except _GivenUp:  # it came late
-            self._report(result, failure)
+            return await self._call()
+        finally:
+            with self._lock:
+                self._interruptible = False
+            # an interruption that is on its way arrives at a loop's end, so here and not in the event loop
+            for _ in range(2):
+                pass
 
     def _report(self, result: T | None, failure: Exception | None) -> None:
         try:
@@ -168,9 +183,6 @@ class _Call(Generic[T]):
             logger.debug("The options answered after the service had ended")
 
     def _settle(self, result: T | None, failure: Exception | None) -> None:
-        if self._returned:
-            return
-        self._returned = True
         for timer in self._timers:
             timer.cancel()
         self._place.leave()

@@ -42,11 +42,16 @@ class Places:
         line = self._lines.setdefault(user, _Line())
         line.members += 1
         try:
-            if self.given_up >= MOST_WITHOUT_PLACE or line.given_up >= CALLS_PER_USER:
-                raise Full
+            self._check(line)
             await line.turns.acquire()
             try:
                 await self.young.acquire()
+                try:
+                    # of many that are given up at once, the first make room for those that wait
+                    self._check(line)
+                except Full:
+                    self.young.release()
+                    raise
             except BaseException:
                 line.turns.release()
                 raise
@@ -54,6 +59,12 @@ class Places:
             self._leave(user, line)
             raise
         return Place(self, line, lambda: self._leave(user, line))
+
+    def _check(self, line: _Line) -> None:
+        """Threads are never more than MOST_WITHOUT_PLACE and twice PLACES."""
+        out = self.without_place >= MOST_WITHOUT_PLACE + PLACES
+        if out or self.given_up >= MOST_WITHOUT_PLACE or line.given_up >= CALLS_PER_USER:
+            raise Full
 
     def _leave(self, user: str, line: _Line) -> None:
         line.members -= 1
