@@ -262,6 +262,7 @@ class TestOverrides:
             ({"worker_cores": 0}, "^worker_cores: must be greater than 0, got 0$"),
             ({"namespace": "dask-{name}"}, "^namespace: 'dask-{name}' can't be a namespace"),
             ({"namespace": "Dask-{user}"}, "^namespace: 'Dask-{user}' can't be .*; {user} and {group} stand for"),
+            ({"namespace": "{user}{group}"}, "^namespace: in '{user}{group}' a '-' must follow the first"),
             ({"worker_extra_pod_labels": {"a": "b c"}}, "^worker_extra_pod_labels.a: 'b c' can't"),
             ({"nonsense": 1}, "^nonsense: there is no such field"),
         ],

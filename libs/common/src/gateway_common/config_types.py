@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
+from gateway_common.errors import InvalidConfig
 from gateway_common.kubernetes_names import (
     check_annotation_key,
     check_environment_name,
@@ -23,6 +24,7 @@ from gateway_common.kubernetes_names import (
     check_secret_key,
     is_dns_label,
 )
+from gateway_common.namespaces import check_template, is_template
 from gateway_common.quantities import parse_memory
 from gateway_common.resources import Manifest
 from gateway_common.setting import setting
@@ -101,15 +103,24 @@ def _namespace(value: str | None, info: ValidationInfo) -> str | None:
     if value is None or is_stored(info):
         return value
     if info.context is Purpose.OVERRIDES:
-        # a template is filled in for each user; whether the whole fits is known then
         if not is_dns_label(value.replace("{user}", "x").replace("{group}", "x")):
             try:
                 check_namespace(value)
             except ValueError as error:
                 raise ValueError(f"{error}; {{user}} and {{group}} stand for the user's and the group's name") from None
+        if is_template(value):
+            _check_template(value)
     else:
         check_namespace(value)
     return value
+
+
+def _check_template(value: str) -> None:
+    """Names of users and groups must fit in, and no two users may come to share a namespace."""
+    try:
+        check_template(value)
+    except InvalidConfig as error:
+        raise ValueError(str(error).removeprefix("namespace: ")) from error
 
 
 Memory = Annotated[int, BeforeValidator(parse_memory), Field(gt=0)]
