@@ -36,7 +36,7 @@ CHILDREN: tuple[tuple[Resource, Callable[[str], str]], ...] = (
 )
 
 
-async def eventually(probe: Callable[[], Awaitable[T | None]], seconds: float = 10.0) -> T:
+async def eventually(probe: Callable[[], Awaitable[T | None]], seconds: float = 60.0) -> T:
     """The probe's first answer that is true; raises TimeoutError after so many seconds."""
     async with asyncio.timeout(seconds):
         while not (answer := await probe()):  # noqa: ASYNC110  # no event announces what a server holds
@@ -123,12 +123,12 @@ class RunningController:
     async def is_idle_after(self, calls: Mapping[tuple[str, str], int]) -> None:
         """Wait until it has nothing more to do, and check what that has cost."""
         with suppress(TimeoutError):
-            await until(lambda: self.calls == calls and len(self.controller.queue) == 0, seconds=5)
+            await until(lambda: self.calls == calls and len(self.controller.queue) == 0, seconds=20)
         assert self.calls == calls, dict(self.calls)
         assert len(self.controller.queue) == 0
 
     async def dies(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self._client.died.wait()
         await self.stop()
 

@@ -42,7 +42,7 @@ async def api(kube: KubeSettings, namespace: str) -> AsyncIterator[Api]:
 
 async def _served(client: KubeClient, namespace: str) -> None:
     """Return when the new kind is served, a moment after its definition is there."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             with suppress(NotFound):
                 await client.list(DASKCLUSTERS, namespace=namespace)

@@ -66,9 +66,9 @@ async def test_it_says_when_it_is_ready_and_ends_when_it_is_told_to(start: Start
             return False
         return (health.status_code, health.json(), ready.status_code) == (200, {"status": "pass"}, 200)
 
-    await eventually(is_ready, seconds=30)
+    await eventually(is_ready, seconds=60)
     process.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await process.wait()
 
 
@@ -79,13 +79,13 @@ async def test_killed_in_the_middle_of_a_start_its_successor_finishes_it(world: 
     async def has_begun() -> bool:
         return bool(await world.children(name))
 
-    await eventually(has_begun, seconds=30)
+    await eventually(has_begun, seconds=60)
     first.kill()
     await first.wait()
     before = await world.children(name)
 
     await start()
-    await eventually(lambda: world.find(PODS, scheduler_pod_name(name)), seconds=30)
+    await eventually(lambda: world.find(PODS, scheduler_pod_name(name)), seconds=60)
     await world.run_pod(scheduler_pod_name(name))
     await world.reaches(name, "Running")
     after = await world.children(name)

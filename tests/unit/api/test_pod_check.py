@@ -36,7 +36,7 @@ class PodServer:
         pod = json.loads(exchange.body)
         component = pod["metadata"]["labels"]["app.kubernetes.io/component"].removeprefix("dask-")
         self.asked.append((exchange.method, exchange.path, exchange.query))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self.together.wait()
         code, reason, message = self.answers.get(component, (201, "", ""))
         if code == 201:

@@ -1,10 +1,11 @@
 """The dashboard of a scheduler, which loads after the start."""
 
 import asyncio
-import importlib
+import importlib.abc
 import logging
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 import distributed.dashboard
@@ -45,16 +46,36 @@ def is_loaded() -> bool:
     return not isinstance(sys.modules.get(MODULE), DeferredDashboard)
 
 
-async def test_a_scheduler_starts_first_and_has_its_dashboard_soon() -> None:
+class HeldImport(importlib.abc.MetaPathFinder):
+    """The dashboard's import does not begin before `go_on` is set, however slow the test is."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        if name == MODULE:
+            self.go_on.wait(60)
+
+
+@pytest.fixture
+def held_import() -> Iterator[HeldImport]:
+    finder = HeldImport()
+    sys.meta_path.insert(0, finder)
+    yield finder
+    finder.go_on.set()
+    sys.meta_path.remove(finder)
+
+
+async def test_a_scheduler_starts_first_and_has_its_dashboard_soon(held_import: HeldImport) -> None:
     async with Scheduler(host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0") as scheduler:
-        assert not is_loaded()
         assert await status_of(scheduler, "/health") == 200
         assert await status_of(scheduler, "/status") == 503
-        await until(is_loaded)
-        async with asyncio.timeout(20):
+        held_import.go_on.set()
+        async with asyncio.timeout(60):
             while (status := await status_of(scheduler, "/status")) == 503:  # noqa: ASYNC110 (a server announces nothing)
                 await asyncio.sleep(0.01)
         assert status == 200
+        assert is_loaded()
         assert await status_of(scheduler, "/no-such-page") == 404
 
 
