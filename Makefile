@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 MEMBERS := $(wildcard libs/*) $(wildcard services/*)
 CODE := $(MEMBERS) tests benchmarks examples docs
 OTHER_PYTHONS := 3.12 3.13 3.14
+# Tests side by side. Most of them wait for something most of the time.
+TESTERS ?= 4
 
 export UV_PYTHON_DOWNLOADS := never
 
@@ -32,7 +34,7 @@ check: setup  ## Formatting, lint, types, import rules, generated files
 	$(BIN)/python docs/build.py --check
 
 test: setup setup-system $(RELEASED)/.ready  ## The whole test suite, then the unit tests on every other Python here
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal $(ARGS)
 	$(MAKE) --no-print-directory test-versions
 
 test-versions: setup
