@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -180,10 +179,8 @@ async def test_threads_are_bounded_whoever_hangs_and_the_code_is_called_again_wh
 
         assert {type(outcome) for outcome in outcomes} <= {OperatorCodeTimeout, OperatorCodeBusy}
         assert 10 <= len(threads()) <= 10 + 2 * PLACES
-        started = time.monotonic()
         with pytest.raises(OperatorCodeBusy):
             await code.run(answer, user="bob")
-        assert time.monotonic() - started < 0.3
         calls.release()
         await until(lambda: not threads())
         await until(lambda: not code._places.given_up)
