@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from gateway_api.auth_client import AuthClient
 from gateway_api.direct_route import DirectRoute
 from gateway_api.errors import AuthenticationRequired, InvalidRequest, TemporarilyUnavailable
-from gateway_api.options.source import InvalidOptionsSource, load_options
 from gateway_api.scheduler_client import SchedulerClient
 from gateway_api.sessions.tokens import SessionTokens
 from gateway_auth.signer import Signer, SigningKey
@@ -68,20 +67,6 @@ def test_backend_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPa
         "worker_memory": "4 G",
         "scheduler_cmd": ["dask", "scheduler"],
     }
-
-
-@pytest.mark.parametrize(
-    ("location", "reason"),
-    [
-        ("options", "module:attribute"),
-        ("no.such.module:options", "no.such.module"),
-        ("tests.kit.api_options:nothing", "nothing"),
-        ("tests.kit.api_options:__name__", "must be Options or a function"),
-    ],
-)
-def test_options_that_are_not_there_are_said_so(location: str, reason: str) -> None:
-    with pytest.raises(InvalidOptionsSource, match=reason):
-        load_options(location)
 
 
 def test_a_route_with_a_parameter_that_would_be_resolved_wrongly_is_refused_at_import() -> None:

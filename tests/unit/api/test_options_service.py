@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dask_gateway_server.backends.base import PublicException
 from dask_gateway_server.backends.kubernetes import KubeClusterConfig
 from dask_gateway_server.models import User
 from dask_gateway_server.options import Field, Integer, Mapping, Options, String
@@ -14,8 +15,8 @@ from gateway_api.errors import InvalidRequest
 from gateway_api.options.operator_code import OperatorCodeFailed, OperatorCodeTimeout
 from gateway_api.options.policy import policy_of
 from gateway_api.options.service import MOST_COMBINATIONS, OptionsService
-from gateway_api.options.source import InvalidOptionsSource
 from gateway_common.configuration.model import Configuration
+from gateway_common.configuration.python_code import CodeBlock, run_code
 from gateway_common.errors import InvalidConfig
 from gateway_common.principal import Principal
 
@@ -93,9 +94,9 @@ async def test_declared_options_refuse_with_the_published_texts() -> None:
 
 
 def test_declarations_that_can_not_work_keep_the_service_from_starting() -> None:
-    with pytest.raises(InvalidOptionsSource, match=r"gateway\.options\.x: target: .*did you mean image\?"):
+    with pytest.raises(InvalidConfig, match=r"gateway\.options\.x: target: .*did you mean image\?"):
         service(options=[{"name": "x", "type": "string", "target": "imge"}])
-    with pytest.raises(InvalidOptionsSource, match="keep one of them"):
+    with pytest.raises(InvalidConfig, match="keep one of them"):
         service(options=[{"name": "image", "type": "string", "default": "a"}], cluster_options=Options())
 
 
@@ -192,7 +193,7 @@ async def test_the_operators_class_has_the_last_word() -> None:
     assert (await options.resolve(ALICE, {})).config["worker_cores"] == 2
     with pytest.raises(InvalidRequest, match="nobody has so many cores"):
         await options.resolve(ALICE, {"worker_cores": 65})
-    with pytest.raises(InvalidConfig, match="cluster_config_class"):
+    with pytest.raises(InvalidConfig, match="KubeClusterConfig, got dict"):
         service(cluster_config_class=dict)
 
 
@@ -208,7 +209,9 @@ def broken(error: BaseException) -> Any:
     [
         (ValueError("two cores at most"), "two cores at most", logging.WARNING),
         (PermissionError("ask the operator"), "ask the operator", logging.WARNING),
+        (PublicException("not today"), "not today", logging.WARNING),
         (RuntimeError("broken"), "broken", logging.ERROR),
+        (KeyError("memory"), "KeyError: 'memory'", logging.ERROR),
         (AttributeError(""), "AttributeError", logging.ERROR),
         (SystemExit(3), "The options ended with SystemExit: 3", logging.ERROR),
     ],
@@ -225,6 +228,14 @@ async def test_what_code_raises_is_told_to_the_user_and_its_traceback_to_the_ope
     assert "broken.<locals>.site_handler failed for user 'alice'" in record.getMessage()
     assert record.exc_info
     assert record.exc_info[1] is error
+
+
+async def test_functions_of_configuration_code_are_named_as_in_the_code(caplog: pytest.LogCaptureFixture) -> None:
+    source = "def site_options(user): raise ValueError('no')\nc.Backend.cluster_options = site_options"
+    options = run_code([CodeBlock("code", source)], values={}, settings={}).settings["cluster_options",]
+    with pytest.raises(InvalidRequest, match=r"^no$"):
+        await service(cluster_options=options).resolve(ALICE, {})
+    assert caplog.messages == ["site_options failed for user 'alice': no"]
 
 
 async def test_a_users_own_mistake_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:

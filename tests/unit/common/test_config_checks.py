@@ -38,7 +38,7 @@ def complaint(values: dict[str, Any]) -> str:
         ({"image": "a:1\n"}, "image: 'a:1\\n' has white space in it"),
         ({"image_pull_policy": "always"}, "image_pull_policy: must be 'Always', 'IfNotPresent' or 'Never'"),
         ({"worker_cmd": []}, "worker_cmd: must not be empty"),
-        ({"worker_cmd": ["dask", 1]}, "worker_cmd.1: expected text, got a number"),
+        ({"worker_cmd": ["dask", 1]}, "worker_cmd[1]: expected text, got a number"),
         ({"namespace": "Dask"}, "namespace: 'Dask' can't be a namespace: allowed are lower-case letters"),
         ({"namespace": "dask-{user}"}, "namespace: 'dask-{user}' can't be a namespace"),
         ({"namespace": "a" * 64}, "namespace: 'aaa"),
@@ -165,8 +165,8 @@ class TestExtraConfiguration:
         [
             ({"a": {"b": [1, float("nan")]}}, "a.b.1: nan is no number that Kubernetes knows"),
             ({"a": {1: "b"}}, "a: the name of an entry must be text, not a number"),
-            ({"a": {"b": {1, 2}}}, "a.b: expected what JSON can express, got a set"),
-            ({"a": b"x"}, "a: expected what JSON can express, got a bytes"),
+            ({"a": {"b": {1, 2}}}, "a.b: expected what JSON can express, got a Python set"),
+            ({"a": b"x"}, "a: expected what JSON can express, got a Python bytes"),
             ({"a": 2**63}, "a: the number is too large for Kubernetes"),
         ],
     )

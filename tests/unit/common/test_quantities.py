@@ -54,12 +54,18 @@ def test_text_is_an_amount_or_a_value_error(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", " ", "G", "2 X", "2 G G", "-1G", "1,5G", "1 .5G", "0x10", "1e3", "nan", "inf", "2E", "1_000"]
+    "value", ["", " ", "G", "2 X", "2 G G", "-1G", "1,5G", "1 .5G", "0x10", "e3", "1eG", "nan", "inf", "2E", "1_000"]
 )
 def test_what_is_no_amount_is_shown(value: str) -> None:
     with pytest.raises(ValueError, match="suffixes K, M, G, T") as raised:
         parse_memory(value)
     assert repr(value) in str(raised.value)
+
+
+@given(st.floats(0, 2**20), st.sampled_from("KMG"))
+def test_an_amount_is_read_as_python_writes_it(number: float, suffix: str) -> None:
+    """Handlers paste floats into text, and small ones are written as `1e-05`."""
+    assert parse_memory(f"{number}{suffix}") == int(number * FACTORS[suffix])
 
 
 @pytest.mark.parametrize("value", [True, False, float("nan"), float("inf"), -float("inf"), 2**63, 1e30, "8388608T"])

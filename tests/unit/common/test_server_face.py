@@ -6,6 +6,7 @@ from traitlets import TraitError, Unicode, default, validate
 from dask_gateway_server.auth import Authenticator, SimpleAuthenticator, unauthorized
 from dask_gateway_server.backends.kubernetes import KubeClusterConfig
 from dask_gateway_server.backends.resolve import resolve_config
+from dask_gateway_server.traitlets import Command, MemoryLimit
 from gateway_common.config import ClusterConfig, parse_cluster_config
 from gateway_common.configuration.python_code import CodeBlock, run_code
 from gateway_common.errors import InvalidConfig
@@ -29,6 +30,14 @@ def test_every_field_is_a_traitlet_with_the_same_default() -> None:
     values = KubeClusterConfig().to_dict()
     assert set(values) == set(ClusterConfig.model_fields)
     assert parse_cluster_config(resolve_config(KubeClusterConfig, {})) == parse_cluster_config({})
+
+
+def test_traitlets_of_the_reference_system_are_found_where_it_has_them() -> None:
+    class Capped(KubeClusterConfig):
+        cap = MemoryLimit("4 G", config=True)
+        setup = Command("prepare.sh", config=True)
+
+    assert (Capped(cap="2 G").cap, Capped().setup) == (2 * 2**30, ["prepare.sh"])
 
 
 def test_a_subclass_decides_what_no_field_sets() -> None:

@@ -1,12 +1,13 @@
 """ClusterConfig: the resolved configuration of one cluster, as it stands in `DaskCluster.spec.config`."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError, ValidationInfo, model_validator
 
-from gateway_common.config_errors import explain
+from gateway_common.config_errors import FieldProblem, explain, field_problems
 from gateway_common.config_fields import ClusterFields
-from gateway_common.config_types import Cores, Memory, Purpose, SecretKey
+from gateway_common.config_types import Contradictions, Cores, Memory, Purpose, SecretKey
 from gateway_common.errors import InvalidConfig
 from gateway_common.quantities import format_memory, millicores, parse_memory
 
@@ -19,6 +20,7 @@ __all__ = [
     "format_memory",
     "parse_cluster_config",
     "parse_memory",
+    "problems_of_overrides",
     "stored_cluster_config",
 ]
 
@@ -49,23 +51,26 @@ class ClusterConfig(ClusterFields):
     def _check_limits(self, info: ValidationInfo) -> "ClusterConfig":
         """What fields say together. Of overrides nobody knows yet what they will stand beside."""
         given = self.model_fields_set
+        wrong: list[str] = []
         for request in _REQUESTS:
             asked, limit = getattr(self, request), getattr(self, f"{request}_limit")
             known = info.context is not Purpose.OVERRIDES or {request, f"{request}_limit"} <= given
             if known and limit is not None and limit < asked:
-                raise ValueError(f"{request}_limit ({limit}) must not be below {request} ({asked})")
+                wrong.append(f"{request}_limit ({limit}) must not be below {request} ({asked})")
         if info.context is not Purpose.OVERRIDES:
-            self._check_scheduler()
+            wrong.extend(self._too_much_for_a_scheduler())
+        if wrong:
+            raise Contradictions(wrong)
         return self
 
-    def _check_scheduler(self) -> None:
+    def _too_much_for_a_scheduler(self) -> Iterator[str]:
         if self.cluster_max_memory is not None and self.scheduler_memory > self.cluster_max_memory:
-            raise ValueError(
+            yield (
                 f"Scheduler memory request of {format_memory(self.scheduler_memory)} exceeds cluster memory "
                 f"limit of {format_memory(self.cluster_max_memory)}"
             )
         if self.cluster_max_cores is not None and self.scheduler_cores > self.cluster_max_cores:
-            raise ValueError(
+            yield (
                 f"Scheduler cores request of {self.scheduler_cores:g} exceeds cluster cores limit of "
                 f"{self.cluster_max_cores:g}"
             )
@@ -97,6 +102,15 @@ def check_overrides(values: dict[str, Any]) -> None:
     _parse(values, Purpose.OVERRIDES)
 
 
+def problems_of_overrides(values: dict[str, Any]) -> list[FieldProblem]:
+    """What `check_overrides` would raise, by the fields' places."""
+    try:
+        ClusterConfig.model_validate(values, context=Purpose.OVERRIDES)
+    except ValidationError as error:
+        return list(field_problems(error, values, ClusterConfig.model_fields))
+    return []
+
+
 def stored_cluster_config(values: dict[str, Any]) -> ClusterConfig:
     """The configuration in a stored object; raises InvalidConfig.
 
@@ -111,4 +125,4 @@ def _parse(values: dict[str, Any], purpose: Purpose) -> ClusterConfig:
     try:
         return ClusterConfig.model_validate(values, context=purpose)
     except ValidationError as error:
-        raise InvalidConfig(explain(error, values, ClusterConfig.model_fields)) from error
+        raise InvalidConfig(explain(field_problems(error, values, ClusterConfig.model_fields))) from error

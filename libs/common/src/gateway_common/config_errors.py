@@ -1,12 +1,12 @@
 """What is wrong with a cluster's configuration, in sentences that name the field."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 
-from gateway_common.config_types import EntryErrors, name_of_type
+from gateway_common.config_types import Contradictions, EntryErrors, name_of_type
 
 #: What pydantic calls by Python's names.
 _EXPECTED = {
@@ -35,13 +35,30 @@ _TEXTS = ("string_type", "path_type")
 _UNREADABLE = ("float_parsing", "int_parsing", "bool_parsing")
 
 
-def explain(error: ValidationError, values: Mapping[str, Any], fields: Collection[str]) -> str:
-    """All that is wrong with the values, in one line that holds none of them that could be a secret.
+#: Where in a configuration something is wrong, and why. Without a place: several fields do not fit together.
+FieldProblem = tuple[tuple[str, ...], str]
+
+
+def field_problems(
+    error: ValidationError, values: Mapping[str, Any], fields: Collection[str]
+) -> Iterator[FieldProblem]:
+    """All that is wrong with the values, and nothing of them that could be a secret.
 
     `fields` are those that there are.
     """
-    details = [detail for detail in error.errors() if not _is_derived(detail, values)]
-    return "; ".join(sentence for detail in details for sentence in _sentences(detail, fields))
+    for detail in error.errors():
+        if not _is_derived(detail, values):
+            yield from _problems(detail, fields)
+
+
+def explain(problems: Iterable[FieldProblem]) -> str:
+    """The same in one line."""
+    return "; ".join(": ".join(filter(None, (dotted(place), reason))) for place, reason in problems)
+
+
+def dotted(path: Iterable[str]) -> str:
+    """A path as people write it: `gateway.options[0].name`."""
+    return ".".join(path).replace(".[", "[")
 
 
 def _is_derived(detail: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
@@ -50,25 +67,25 @@ def _is_derived(detail: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
     return field.endswith("_limit") and values.get(field) is None
 
 
-def _sentences(detail: Mapping[str, Any], fields: Collection[str]) -> Iterator[str]:
-    path = ".".join(str(part) for part in detail["loc"] if part != "[key]")
+def _problems(detail: Mapping[str, Any], fields: Collection[str]) -> Iterator[FieldProblem]:
+    place = tuple(f"[{part}]" if isinstance(part, int) else part for part in detail["loc"] if part != "[key]")
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, EntryErrors):
-        yield from (
-            f"{path}.{entry}: {reason}" if entry else f"{path}: {reason}" for entry, reason in cause.reasons.items()
-        )
-    elif path:
-        yield f"{path}: {_reason(detail, path, fields)}"
+        yield from (((*place, *filter(None, (entry,))), reason) for entry, reason in cause.reasons.items())
+    elif isinstance(cause, Contradictions):
+        yield from ((place, sentence) for sentence in cause.sentences)
+    elif place:
+        yield place, _reason(detail, fields)
     else:
-        yield _plain(detail["msg"])
+        yield place, _plain(detail["msg"])
 
 
-def _reason(detail: Mapping[str, Any], path: str, fields: Collection[str]) -> str:
+def _reason(detail: Mapping[str, Any], fields: Collection[str]) -> str:
     kind = detail["type"]
     if kind == "extra_forbidden":
         if len(detail["loc"]) > 1:
             return "there is no such field"
-        near = get_close_matches(path, fields, n=1)
+        near = get_close_matches(str(detail["loc"][0]), fields, n=1)
         return "there is no such field in a cluster's configuration" + (f": did you mean {near[0]}?" if near else "")
     return reason(detail)
 
@@ -102,4 +119,4 @@ def _found(value: Any, kind: str, show_text: bool) -> str:
 
 
 def _plain(message: str) -> str:
-    return message.removeprefix("Value error, ").replace("Input should be", "must be")
+    return message.removeprefix("Value error, ").replace("Input should be", "must be").replace("String should", "must")

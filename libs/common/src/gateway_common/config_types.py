@@ -7,7 +7,7 @@ already: other versions wrote them, and what runs, runs.
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Annotated, Any
 
@@ -49,6 +49,14 @@ class EntryErrors(ValueError):
         self.reasons = dict(reasons)
 
 
+class Contradictions(ValueError):
+    """What fields say together and can't be, a sentence each."""
+
+    def __init__(self, sentences: Sequence[str]) -> None:
+        super().__init__("; ".join(sentences))
+        self.sentences = tuple(sentences)
+
+
 def name_of_type(value: Any) -> str:
     """What somebody who writes JSON or YAML calls it. Never the value, which may be a secret."""
     if value is None:
@@ -59,7 +67,7 @@ def name_of_type(value: Any) -> str:
             return name
     if isinstance(value, Mapping):
         return "an object"
-    return "a list" if isinstance(value, list | tuple) else f"a {type(value).__name__}"
+    return "a list" if isinstance(value, list | tuple) else f"a Python {type(value).__name__}"
 
 
 def is_stored(info: ValidationInfo) -> bool:

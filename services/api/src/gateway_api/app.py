@@ -57,7 +57,7 @@ def create_app(
     auth_transport: httpx.AsyncBaseTransport | None = None,
     scheduler_client: SchedulerClient | None = None,
 ) -> FastAPI:
-    """The service as an ASGI application; raises InvalidOptionsSource and InvalidConfig.
+    """The service as an ASGI application; raises InvalidConfig.
 
     Nothing is connected before its lifespan begins. `auth_transport` carries the calls to auth.
     """

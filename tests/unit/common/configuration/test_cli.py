@@ -74,6 +74,19 @@ def test_show_never_prints_a_secret(
         assert "seen" in text
 
 
+def test_show_names_classes_and_functions_of_configuration_code(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code = tmp_path / "code.py"
+    code.write_text(
+        "from dask_gateway_server.auth import Authenticator\nclass Mine(Authenticator): ...\n"
+        "c.DaskGateway.authenticator_class = Mine\nc.Backend.cluster_options = lambda user: None\n"
+    )
+    out = show(capsys, code)
+    assert f'auth.authenticator_class = "Mine"  # {code}, line 3: c.DaskGateway.authenticator_class\n' in out
+    assert f'cluster_options = "<<lambda>>"  # {code}, line 4: c.Backend.cluster_options\n' in out
+
+
 def test_show_prints_json(capsys: pytest.CaptureFixture[str], file: Path) -> None:
     settings = json.loads(show(capsys, "--json", file))
     assert settings["kube.token"] == {"value": None, "source": "default"}

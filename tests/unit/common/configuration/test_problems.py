@@ -57,6 +57,9 @@ def problems(tmp_path: Path, text: str, name: str = "values.yaml", **environ: st
         ("gateway: {options: [{name: a, type: bool, lable: b}]}", "gateway.options[0].lable: unknown key: did you "
          "mean label?"),
         ("gateway: {limits: {user: {clusters: x}}}", "gateway.limits.user.clusters: expected a whole number, got text"),
+        ("gateway: {backend: {commonLabels: {a b: x}}}", "gateway.backend.commonLabels.a b: 'a b' can't be a "
+         "label's key: allowed are letters, digits, '-', '_' and '.', with a letter or digit first and last, at most "
+         "63 in all, after an optional 'prefix/'"),
         ("- a\n- b", "expected an object with keys such as `gateway`, got a list"),
     ],
 )  # fmt: skip
@@ -84,6 +87,45 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     assert "DASK_GATEWAY__CONTROLLER__PORT: expected a whole number, got text" in text
     assert "DASK_GATEWAY__CONTROLER__PORT: unknown setting: did you mean DASK_GATEWAY__CONTROLLER__PORT?" in text
     assert len(text.split("\n")) == 8
+
+
+def test_what_code_can_not_set_does_not_hide_what_else_is_wrong(tmp_path: Path) -> None:
+    told = problems(
+        tmp_path,
+        "c.KubeClusterConfig.worker_core = 2\nc.KubeClusterConfig.worker_cores = 'two'\nc.Backend.cluster_options = 3\n"
+        "c.KubeController.parallelism = 0\n",
+        "code.py",
+    )
+    assert told == [
+        ", line 1: c.KubeClusterConfig.worker_core: KubeClusterConfig has no traitlet worker_core: did you mean "
+        "worker_cores?",
+        ", line 2: c.KubeClusterConfig.worker_cores: expected a number, got 'two'",
+        ", line 3: c.Backend.cluster_options: expected Options of dask_gateway_server.options, a function of the user "
+        "that returns them, or either's place as module:attribute, got a Python int",
+        ", line 4: c.KubeController.parallelism: must be greater than or equal to 1, got 0",
+    ]
+
+
+def test_each_limit_below_its_request_is_told(tmp_path: Path) -> None:
+    text = "gateway: {backend: {worker: {cores: {request: 2, limit: 1}, memory: {request: 2G, limit: 1G}}}}"
+    cores, memory = problems(tmp_path, text)
+    assert cores.startswith("gateway.backend.worker.cores.request and gateway.backend.worker.cores.limit: ")
+    assert memory.startswith("gateway.backend.worker.memory.request and gateway.backend.worker.memory.limit: ")
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("options", "expected module:attribute"),
+        ("no.such.module:options", "No module named 'no'"),
+        ("tests.kit.api_options:nothing", "no attribute 'nothing'"),
+        ("tests.kit.api_options:__name__", "got a Python str"),
+    ],
+)
+def test_options_that_are_not_at_their_place_are_told(tmp_path: Path, place: str, reason: str) -> None:
+    (told,) = problems(tmp_path, "", CLUSTER_OPTIONS=place)
+    assert told.startswith("DASK_GATEWAY__CLUSTER_OPTIONS: ")
+    assert reason in told
 
 
 @pytest.mark.parametrize(

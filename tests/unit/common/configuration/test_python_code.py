@@ -10,6 +10,8 @@ import pytest
 
 from dask_gateway_server.models import User
 from dask_gateway_server.options import resolve_options
+from gateway_common.configuration.loading import load_configuration
+from gateway_common.configuration.problems import raise_problems
 from gateway_common.configuration.python_code import Assigned, CodeBlock, run_code
 from gateway_common.errors import InvalidConfig
 
@@ -23,7 +25,7 @@ def run(*sources: str, settings: dict[str, Any] | None = None, file: Path | None
 
 def error_of(*sources: str, settings: dict[str, Any] | None = None) -> str:
     with pytest.raises(InvalidConfig) as raised:
-        run(*sources, settings=settings)
+        raise_problems(run(*sources, settings=settings).problems)
     return str(raised.value)
 
 
@@ -86,7 +88,7 @@ async def test_an_asynchronous_handler_is_kept_as_it_is() -> None:
 def test_blocks_share_their_names_and_the_last_one_to_change_a_value_is_its_source() -> None:
     assigned = run("image = 'a:1'\nc.KubeClusterConfig.image = 'x:1'", "c.KubeClusterConfig.image = image")
     assert assigned.settings == {("backend", "image"): "a:1"}
-    assert str(assigned.sources["backend", "image"]) == "extraConfig.1: c.KubeClusterConfig.image"
+    assert str(assigned.sources["backend", "image"]) == "extraConfig.1, line 1: c.KubeClusterConfig.image"
 
 
 def test_mappings_and_lists_of_the_values_are_changed_in_place() -> None:
@@ -197,14 +199,13 @@ def test_what_the_chart_or_another_backend_decides_is_passed_over_with_a_warning
             """
             c.DaskGateway.address = ":8000"
             c.KubeController.address = ":8000"
-            c.DaskGateway.backend_class = "dask_gateway_server.backends.kubernetes.KubeBackend"
             c.DBBackendBase.cluster_start_timeout = 60
             c.Proxy.log_level = "WARN"
             c.Authenticator.cookie_name = "x"
             """
         )
     assert assigned == Assigned()
-    assert len(caplog.records) == 6
+    assert len(caplog.records) == 5
 
 
 def test_all_that_nobody_knows_is_told_at_once_with_what_was_probably_meant() -> None:
@@ -238,6 +239,60 @@ def test_neither_message_nor_log_holds_a_secret(caplog: pytest.LogCaptureFixture
         raise ValueError(c.JupyterHubAuthenticator.jupyterhub_api_token + ' geheim-2')
         """
     assert "geheim" not in error_of(source, settings=settings) + caplog.text
+
+
+def test_what_code_gets_wrong_is_told_in_the_order_of_its_lines() -> None:
+    lines = error_of("c.KubeController.paralelism = 2\nc.Zzz.a = 3", "c.Backend.cluster_option = 3").splitlines()
+    assert [line.split(": ")[0] for line in lines] == [
+        "extraConfig.0, line 1",
+        "extraConfig.0, line 2",
+        "extraConfig.1, line 1",
+    ]
+
+
+def test_a_traitlet_of_another_class_is_suggested_with_its_class() -> None:
+    assert error_of("c.KubeClusterConfig.cluster_options = 3").endswith("did you mean c.Backend.cluster_options?")
+
+
+def test_a_traceback_begins_in_the_operators_code(caplog: pytest.LogCaptureFixture) -> None:
+    error_of("def f(:")
+    assert 'File "extraConfig.0", line 1' in caplog.text
+    assert __file__ not in caplog.text
+    assert "in _compile" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "'dask_gateway_server.backends.kubernetes.KubeBackend'",
+        "'dask_gateway_server.backends.kubernetes.backend:KubeBackend'",
+        "KubeBackend",
+    ],
+)
+def test_the_backend_may_be_named(place: str, caplog: pytest.LogCaptureFixture) -> None:
+    source = "from dask_gateway_server.backends.kubernetes import KubeBackend\nc.DaskGateway.backend_class = "
+    assert run(source + place) == Assigned()
+    assert not caplog.records
+
+
+def test_an_instance_that_no_label_can_name_is_told_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "code.py"
+    file.write_text("c.KubeBackend.gateway_instance = 'Not a name'")
+    with pytest.raises(InvalidConfig, match="gateway_instance: 'Not a name' can't be a label's value: allowed"):
+        load_configuration([file], {})
+
+
+def test_a_backend_of_ones_own_is_refused_since_nothing_would_run_it() -> None:
+    told = error_of(
+        """
+        from dask_gateway_server.backends.kubernetes import KubeBackend
+        class Labelling(KubeBackend):
+            async def start_cluster(self, user, options): ...
+        c.DaskGateway.backend_class = Labelling
+        """
+    )
+    assert told.startswith("extraConfig.0, line 5: c.DaskGateway.backend_class: there is no other backend than ")
+    assert "cluster_config_class" in told
 
 
 def test_classes_of_the_wrong_kind_are_refused() -> None:

@@ -6,9 +6,13 @@ from traitlets import Any as AnyTrait
 from traitlets import Unicode, default
 from traitlets.config import Configurable, LoggingConfigurable
 
-from dask_gateway_server.traits import field_traits
+from dask_gateway_server.traitlets import field_traits
 
-__all__ = ("Backend", "ClusterConfig")
+__all__ = ("Backend", "ClusterConfig", "PublicException")
+
+
+class PublicException(Exception):
+    """What the operator's code may raise to tell a user no."""
 
 
 class ClusterConfig(Configurable):

@@ -9,7 +9,7 @@ from traitlets import TraitError
 from traitlets.config import Config
 
 from dask_gateway_server.backends.base import ClusterConfig
-from dask_gateway_server.traits import import_place
+from dask_gateway_server.traitlets import import_place
 from gateway_common.config import ClusterConfig as ClusterFields
 from gateway_common.errors import InvalidConfig
 
@@ -33,14 +33,11 @@ def load_cluster_config_class(place: Any) -> type[ClusterConfig]:
     try:
         found = import_place(place) if isinstance(place, str) else place
     except Exception as error:  # importing runs the operator's code
-        raise InvalidConfig(f"cluster_config_class: {place!r} can't be imported: {error}") from error
+        raise InvalidConfig(f"{place!r} can't be imported: {error}") from error
     if isinstance(found, type) and issubclass(found, ClusterConfig):
         return found
     what = found.__name__ if isinstance(found, type) else type(found).__name__
-    raise InvalidConfig(
-        "cluster_config_class: expected a subclass of dask_gateway_server.backends.kubernetes.KubeClusterConfig, "
-        f"got {what}"
-    )
+    raise InvalidConfig(f"expected a subclass of dask_gateway_server.backends.kubernetes.KubeClusterConfig, got {what}")
 
 
 def resolve_config(cluster_config_class: Any, fields: Mapping[str, Any]) -> dict[str, Any]:

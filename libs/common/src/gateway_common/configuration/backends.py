@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway_common.config import check_overrides
+from gateway_common.config import problems_of_overrides
+from gateway_common.config_errors import dotted
 from gateway_common.config_types import name_of_type
 from gateway_common.configuration.problems import Problem
 from gateway_common.configuration.sources import Path, Source
-from gateway_common.errors import InvalidConfig
 from gateway_common.merge import merge_config
 
 
@@ -35,26 +35,18 @@ def _each(place: Path, fields: Any, sources: Mapping[Path, Source]) -> Iterator[
         yield Problem(*_called(place, sources), f"expected an object, got {name_of_type(fields)}")
         return
     for name, value in fields.items():
-        try:
-            check_overrides({name: value})
-        except InvalidConfig as error:
-            for text in re.split(rf"(?:^|; )(?={re.escape(name)}[.:])", str(error)):
-                where, _, reason = text.removeprefix(name).partition(": ")
-                if reason:
-                    source, key = _called((*place, name), sources)
-                    yield Problem(source, key + where, reason)
+        for where, reason in problems_of_overrides({name: value}):
+            source, key = _called((*place, name), sources)
+            yield Problem(source, dotted((key, *where[1:])), reason)
 
 
 def _together(
     places: Mapping[str, Path], fields: Mapping[str, Any], sources: Mapping[Path, Source]
 ) -> Iterator[Problem]:
-    try:
-        check_overrides(dict(fields))
-    except InvalidConfig as error:
-        text = str(error)
+    for _, text in problems_of_overrides(dict(fields)):
         called = [_called(places[name], sources) for name in fields if re.search(rf"\b{re.escape(name)}\b", text)]
         files = dict.fromkeys(place for place, _ in called)
-        yield Problem(", ".join(files), " and ".join(key for _, key in called), text)
+        yield Problem(" and ".join(files), " and ".join(key for _, key in called), text)
 
 
 def _called(place: Path, sources: Mapping[Path, Source]) -> tuple[str, str]:

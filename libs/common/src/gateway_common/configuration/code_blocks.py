@@ -119,7 +119,9 @@ def _traceback(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         # it would show the line, with whatever is on it
         error.text = None
-    below = error.__traceback__.tb_next if error.__traceback__ else None
+    below = error.__traceback__
+    while below is not None and below.tb_frame.f_code.co_filename == __file__:
+        below = below.tb_next
     return "".join(traceback.format_exception(type(error), error, below))
 
 

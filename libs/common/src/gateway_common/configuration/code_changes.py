@@ -8,15 +8,9 @@ from traitlets.config import Config
 from traitlets.config.loader import LazyConfigValue
 
 from gateway_common.configuration.code_blocks import CodeBlock
+from gateway_common.configuration.code_objects import AUTHENTICATOR_PLACES
 from gateway_common.configuration.sources import Path
 from gateway_common.configuration.traits import Trait, default_of, sections, traits_by_setting
-
-#: What `gateway.auth.type` chooses.
-AUTHENTICATOR_PLACES = {
-    "simple": "dask_gateway_server.auth.SimpleAuthenticator",
-    "kerberos": "dask_gateway_server.auth.KerberosAuthenticator",
-    "jupyterhub": "dask_gateway_server.auth.JupyterHubAuthenticator",
-}
 
 _UNSET = object()
 
@@ -40,7 +34,7 @@ class Section(Config):
 
 
 class ChangeTracker:
-    """Says which block had the last word about each traitlet."""
+    """Says which block had the last word about each traitlet, in the order in which the code has them."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -51,9 +45,14 @@ class ChangeTracker:
         """The block has run: what has changed since the last one is its doing."""
         now = self._snapshot()
         assigned = set(self._take_assigned())
-        for trait, value in now.items():
-            if trait in assigned or not _same(self._before.get(trait, _UNSET), value):
-                self.changed[trait] = block
+        changed = [
+            trait
+            for trait, value in now.items()
+            if trait in assigned or not _same(self._before.get(trait, _UNSET), value)
+        ]
+        for trait in sorted(changed, key=lambda trait: block.line_of(*trait) or 0):
+            self.changed.pop(trait, None)
+            self.changed[trait] = block
         for trait in self._before.keys() - now.keys():
             self.changed.pop(trait, None)
         self._before = now

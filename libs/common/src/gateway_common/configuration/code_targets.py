@@ -1,7 +1,6 @@
 """From traitlets that code changed to the settings that they mean: by their names, and by operators' own classes."""
 
 import logging
-import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,11 +14,16 @@ from dask_gateway_server import auth
 from dask_gateway_server.backends.base import ClusterConfig as BaseClusterConfig
 from dask_gateway_server.backends.kubernetes import KubeClusterConfig
 from dask_gateway_server.backends.resolve import configured_class, load_cluster_config_class
-from dask_gateway_server.traits import import_place
 from gateway_common.config import ClusterConfig
 from gateway_common.configuration.code_blocks import CodeBlock
-from gateway_common.configuration.code_changes import AUTHENTICATOR_PLACES, lookup
-from gateway_common.configuration.problems import Problem, nearest, raise_problems
+from gateway_common.configuration.code_changes import lookup
+from gateway_common.configuration.code_objects import (
+    AUTHENTICATOR_PLACES,
+    check_backend_class,
+    kind_of,
+    load_authenticator,
+)
+from gateway_common.configuration.problems import Problem, nearest
 from gateway_common.configuration.sources import Path, Source
 from gateway_common.configuration.traits import (
     AUTHENTICATORS,
@@ -40,6 +44,7 @@ _AUTHENTICATOR: Path = ("auth", "authenticator")
 _AUTHENTICATOR_CLASS: Path = ("auth", "authenticator_class")
 _AUTHENTICATOR_CONFIG: Path = ("auth", "custom", "config")
 _CLUSTER_CLASS: Path = ("cluster_config_class",)
+_BACKEND_CLASS: Trait = ("DaskGateway", "backend_class")
 #: Where traitlets of the operator's own cluster configuration class are kept until they are put on the class.
 _CLUSTER_OWN: Path = ("own",)
 
@@ -66,22 +71,21 @@ class Found:
 
     @property
     def source(self) -> Source:
-        return Source(self.block.name, "c." + ".".join(self.trait))
+        return Source(_place(self.block, self.block.line_of(*self.trait)), "c." + ".".join(self.trait))
 
 
 def collect(
     config: Config, changed: Mapping[Trait, CodeBlock], settings: Mapping[str, Any]
-) -> tuple[Settings, Sources]:
-    """The settings, and where each came from; raises InvalidConfig with all that is wrong."""
+) -> tuple[Settings, Sources, list[Problem]]:
+    """The settings, where each came from, and what is no setting."""
     reader = _Reader(config, changed, settings)
     found = list(reader.read())
-    raise_problems(reader.problems)
     best: dict[Path, Found] = {}
     for entry in sorted(found, key=lambda entry: entry.target.rank):
         before = best.get(entry.target.path)
         if before is None or not _is_same_object_unnamed(before, entry):
             best[entry.target.path] = entry
-    return reader.finish(best)
+    return *reader.finish(best), reader.problems
 
 
 def _is_same_object_unnamed(before: Found, entry: Found) -> bool:
@@ -100,12 +104,15 @@ class _Reader:
         """Every change that means something; what is wrong with others goes to `problems`."""
         for trait, block in self.changed.items():
             try:
+                if trait == _BACKEND_CLASS:
+                    check_backend_class(self.config[trait[0]][trait[1]])
+                    continue
                 targets = self._targets(*trait)
                 if not targets and (why := self._why_passed_over(*trait)):
                     logger.warning("%s: c.%s.%s is passed over: %s", block.name, *trait, why)
                 for target in targets or ():
                     yield Found(target, trait, block, self._value(trait, target.path))
-            except _Unusable as error:
+            except (_Unusable, InvalidConfig) as error:
                 self._complain(trait, block, str(error))
 
     def finish(self, best: Mapping[Path, Found]) -> tuple[Settings, Sources]:
@@ -129,7 +136,7 @@ class _Reader:
             settings[_AUTHENTICATOR_CONFIG] = {**before, **own_config}
         if _AUTHENTICATOR_CLASS in settings:
             settings[_AUTHENTICATOR_CLASS] = self._authenticator
-            settings[_AUTHENTICATOR] = _kind_of(self._authenticator)
+            settings[_AUTHENTICATOR] = kind_of(self._authenticator)
             sources[_AUTHENTICATOR] = sources[_AUTHENTICATOR_CLASS]
         if own_cluster or _CLUSTER_CLASS in settings:
             chosen = self._cluster_class
@@ -179,7 +186,8 @@ class _Reader:
         if lineage is not None:
             known |= set(lineage.class_trait_names(config=True))
         if known:
-            near = nearest(name, known)
+            elsewhere = next((f"c.{other}.{name}" for other, same in settings_by_trait() if same == name), None)
+            near = elsewhere or nearest(name, known)
             return f"{section} has no traitlet {name}" + (f": did you mean {near}?" if near else "")
         own = {cls.__name__ for cls in (self._cluster_class, self._authenticator)}
         near = nearest(section, sections() | own)
@@ -211,7 +219,7 @@ class _Reader:
         try:
             if trait[1] == "cluster_config_class":
                 return load_cluster_config_class(place)
-            return _authenticator_class(place)
+            return load_authenticator(place)
         except InvalidConfig as error:
             self._complain(trait, self.changed.get(trait), str(error))
             return KubeClusterConfig if trait[1] == "cluster_config_class" else auth.Authenticator
@@ -237,13 +245,16 @@ class _Reader:
         if block is None:
             self.problems.append(Problem("", "gateway.auth.custom.class", text))
             return
-        line = block.line_of(*trait) or block.line_of(trait[0], "")
-        place = block.name if line is None else f"{block.name}, line {line}"
+        place = _place(block, block.line_of(*trait) or block.line_of(trait[0], ""))
         self.problems.append(Problem(place, "c." + ".".join(filter(None, trait)), text))
 
 
 class _Unusable(Exception):
     """Something that code assigned, and why it can't be."""
+
+
+def _place(block: CodeBlock, line: int | None) -> str:
+    return block.name if line is None else f"{block.name}, line {line}"
 
 
 def _rank(path: Path, section: str) -> int:
@@ -265,19 +276,3 @@ def _target_in(lineage: type[Configurable], section: str, name: str) -> Target:
 def _bases(cls: type) -> list[str]:
     """The names of a class and its bases, the most specific first."""
     return [base.__name__ for base in cls.__mro__]
-
-
-def _authenticator_class(place: Any) -> type[auth.Authenticator]:
-    try:
-        found = import_place(place) if isinstance(place, str) else place
-    except (Exception, SystemExit) as error:  # importing runs the operator's code
-        logger.error("%s can't be imported\n%s", place, "".join(traceback.format_exception(error)))
-        raise InvalidConfig(f"{place!r} can't be imported: {type(error).__name__}: {error}") from error
-    if isinstance(found, type) and issubclass(found, auth.Authenticator):
-        return found
-    raise InvalidConfig("expected a subclass of dask_gateway_server.auth.Authenticator, or its import path")
-
-
-def _kind_of(authenticator: type) -> str:
-    place = f"{authenticator.__module__}.{authenticator.__qualname__}"
-    return next((kind for kind, known in AUTHENTICATOR_PLACES.items() if known == place), "custom")

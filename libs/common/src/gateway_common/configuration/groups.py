@@ -3,12 +3,21 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, SecretStr, model_validator
 
+from gateway_common.kubernetes_names import check_label_value
 from gateway_common.setting import setting
 
-#: Fits in a Kubernetes label value.
-Instance = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")]
+
+def _instance(value: str) -> str:
+    """Fits in a Kubernetes label value."""
+    if not value:
+        raise ValueError("must not be empty")
+    check_label_value(value)
+    return value
+
+
+Instance = Annotated[str, AfterValidator(_instance)]
 
 _LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
 

@@ -10,12 +10,15 @@ import orjson
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from dask_gateway_server.backends.resolve import load_cluster_config_class
+from gateway_common.config_errors import dotted
 from gateway_common.configuration.backends import backend_problems
+from gateway_common.configuration.code_objects import load_options
 from gateway_common.configuration.environment import FILES_VARIABLE, read_variables, variable_of
 from gateway_common.configuration.known_keys import chart_defaults
 from gateway_common.configuration.model import Configuration
 from gateway_common.configuration.option_checks import check_declarations
-from gateway_common.configuration.problems import ENVIRONMENT, Problem, dotted, raise_problems, reasons
+from gateway_common.configuration.problems import ENVIRONMENT, Problem, raise_problems, reasons
 from gateway_common.configuration.python_code import CodeBlock, run_code
 from gateway_common.configuration.sources import Path, Source
 from gateway_common.configuration.values_file import Values, merge_values, read_values
@@ -95,14 +98,13 @@ def load_configuration(
     sources: dict[Path, Source] = {}
     _lay_over(tree, sources, *settings_of_values(values))
     blocks, unreadable = _code(values, [file for file in files if file.suffix == ".py"])
-    try:
-        assigned = (
-            run_code(blocks, values=merge_values(chart_defaults(), values.tree), settings=tree) if blocks else None
-        )
-    except InvalidConfig as error:
-        problems += [Problem("", "", str(error))]
-    else:
-        if assigned is not None:
+    if blocks:
+        try:
+            assigned = run_code(blocks, values=merge_values(chart_defaults(), values.tree), settings=tree)
+        except InvalidConfig as error:
+            problems += [Problem("", "", str(error))]
+        else:
+            problems += assigned.problems
             _lay_over(tree, sources, assigned.settings, assigned.sources)
     _merge_over(tree, sources, variables.settings, variables.sources)
     configuration, wrong = _validate(tree, sources)
@@ -148,18 +150,27 @@ def _merge_over(
 
 def _validate(tree: dict[str, Any], sources: Mapping[Path, Source]) -> tuple[Configuration | None, list[Problem]]:
     """The configuration, or what is wrong in the whole of it."""
-    problems = list(backend_problems(tree, sources))
+    problems = [*backend_problems(tree, sources), *_object_problems(tree, sources)]
     try:
         read = _FromFiles(**tree)
     except ValidationError as error:
         wrong = list(reasons(error, Configuration))
-        problems += [
-            _problem(place, text, sources) for place, text in wrong if not problems or place[:1] != ("backend",)
-        ]
+        told = {("backend",)} if problems else set()
+        problems += [_problem(place, text, sources) for place, text in wrong if place[:1] not in told]
         return None, problems
     fields = {name: getattr(read, name) for name in Configuration.model_fields}
     configuration = Configuration.model_construct(_fields_set=read.model_fields_set, **fields)
     return configuration, [*problems, *_option_problems(configuration, sources)]
+
+
+def _object_problems(tree: Mapping[str, Any], sources: Mapping[Path, Source]) -> Iterator[Problem]:
+    """What stands for the operator's code and is none."""
+    for name, load in (("cluster_options", load_options), ("cluster_config_class", load_cluster_config_class)):
+        try:
+            if tree.get(name):
+                load(tree[name])
+        except InvalidConfig as error:
+            yield _problem((name,), str(error), sources)
 
 
 def _option_problems(configuration: Configuration, sources: Mapping[Path, Source]) -> Iterator[Problem]:

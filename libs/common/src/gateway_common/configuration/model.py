@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from gateway_common import __version__
 from gateway_common.config import ClusterConfig, check_overrides
+from gateway_common.config_types import Annotations, Labels
 from gateway_common.configuration.groups import AdminSettings, Instance, KubeSettings, LogSettings
 from gateway_common.configuration.limits import LimitsGroup
 from gateway_common.configuration.options import GroupSettings, OptionDeclaration
@@ -62,7 +63,7 @@ class Configuration(BaseSettings):
     auth: AuthGroup = Field(default=AuthGroup())
     controller: ControllerGroup = Field(default=ControllerGroup())
     admin: AdminSettings = Field(default=AdminSettings())
-    common_labels: dict[str, str] = setting(
+    common_labels: Labels = setting(
         {NAME_LABEL: APP_NAME, "app.kubernetes.io/version": __version__},
         values="gateway.backend.commonLabels",
         traits=(
@@ -72,7 +73,7 @@ class Configuration(BaseSettings):
         ),
         description="Labels of every object that the gateway makes.",
     )
-    common_annotations: dict[str, str] = setting(
+    common_annotations: Annotations = setting(
         {},
         values="gateway.backend.commonAnnotations",
         traits=(

@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from gateway_common.config_errors import reason
+from gateway_common.config_types import EntryErrors
 from gateway_common.errors import InvalidConfig
 
 #: The place of what variables say; their names speak for themselves.
@@ -37,18 +38,16 @@ def raise_problems(problems: Iterable[Problem]) -> None:
         raise InvalidConfig("\n".join(lines))
 
 
-def dotted(path: Iterable[str]) -> str:
-    """A path as people write it: `gateway.options[0].name`."""
-    return ".".join(path).replace(".[", "[")
-
-
 def reasons(error: ValidationError, type_: Any = None) -> Iterator[tuple[tuple[str, ...], str]]:
     """Where in a value of this type something is wrong, and what was expected."""
     found: dict[tuple[str, ...], list[str]] = {}
     for detail in error.errors(include_url=False):
-        texts = found.setdefault(_place(detail["loc"]), [])
-        if (text := _reason(detail, type_)) not in texts:
-            texts.append(text)
+        place, cause = _place(detail["loc"]), detail.get("ctx", {}).get("error")
+        told = cause.reasons if isinstance(cause, EntryErrors) else {"": _reason(detail, type_)}
+        for entry, text in told.items():
+            texts = found.setdefault((*place, *filter(None, (entry,))), [])
+            if text not in texts:
+                texts.append(text)
     for place, texts in found.items():
         yield place, _either(texts)
 

@@ -10,6 +10,7 @@ from traitlets.config import Config
 from gateway_common.configuration.code_blocks import CodeBlock, CodeRunner
 from gateway_common.configuration.code_changes import ChangeTracker, lookup, prefilled
 from gateway_common.configuration.code_targets import collect
+from gateway_common.configuration.problems import Problem
 from gateway_common.configuration.sources import Path, Source
 from gateway_common.configuration.traits import secret_settings, traits_by_setting
 
@@ -18,10 +19,11 @@ __all__ = ("Assigned", "CodeBlock", "run_code")
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """Settings that code assigned or changed, and the block that had the last word about each."""
+    """Settings that code assigned or changed, the block that had the last word about each, and what is no setting."""
 
     settings: dict[Path, Any] = field(default_factory=dict)
     sources: dict[Path, Source] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
 
 
 def run_code(blocks: Sequence[CodeBlock], *, values: Mapping[str, Any], settings: Mapping[str, Any]) -> Assigned:
@@ -34,7 +36,7 @@ def run_code(blocks: Sequence[CodeBlock], *, values: Mapping[str, Any], settings
     settings
         What values files set, as a nested dict of the Configuration's settings: code finds it in `c`.
 
-    Raises InvalidConfig, a line for each problem, where code raises or assigns what nobody knows.
+    Raises InvalidConfig where code raises.
     """
     config = prefilled(settings)
     tracker = ChangeTracker(config)

@@ -118,5 +118,6 @@ def _describe(value: Any) -> str:
     if isinstance(value, FilePath):
         return str(value)
     if isinstance(value, type):
-        return f"{value.__module__}.{value.__qualname__}"
+        # configuration code is no module: its classes pass for built-in ones
+        return value.__qualname__ if value.__module__ == "builtins" else f"{value.__module__}.{value.__qualname__}"
     return f"<{getattr(value, '__qualname__', type(value).__name__)}>"

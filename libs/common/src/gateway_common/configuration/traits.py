@@ -26,7 +26,7 @@ _REPLACED = "nothing needs it any more"
 #: Traitlets of the reference system that set nothing here, and why.
 _PASSED_OVER: Mapping[Trait, str] = {
     ("DaskGateway", "address"): _CHART,
-    ("DaskGateway", "backend_class"): "the backend is always Kubernetes",
+    ("DaskGateway", "backend_class"): _KUBERNETES,
     ("DaskGateway", "config_file"): _CHART,
     ("DaskGateway", "show_config"): _REPLACED,
     ("DaskGateway", "show_config_json"): _REPLACED,

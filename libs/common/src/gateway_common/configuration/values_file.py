@@ -1,6 +1,5 @@
 """Values files: what each says is checked by itself, so that a problem has a file and a key; then they are merged."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,13 +9,13 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from gateway_common.config import check_overrides
+from gateway_common.config import problems_of_overrides
+from gateway_common.config_errors import dotted
 from gateway_common.config_types import name_of_type
 from gateway_common.configuration.known_keys import Key, Section, all_keys, known_keys
-from gateway_common.configuration.problems import Problem, dotted, nearest, reasons
+from gateway_common.configuration.problems import Problem, nearest, reasons
 from gateway_common.configuration.sources import Path
 from gateway_common.configuration.values_text import parse_values
-from gateway_common.errors import InvalidConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +163,7 @@ def split_environment(value: Any) -> tuple[Any, dict[str, Any], dict[str, str]]:
 
 def _cluster_problems(name: str, value: Any) -> Iterator[tuple[Path, str]]:
     """Those of a field of a cluster's configuration, which tells them by its own name."""
-    try:
-        check_overrides({name: value})
-    except InvalidConfig as error:
-        for text in re.split(rf"(?:^|; )(?={name}[.:])", str(error)):
-            where, _, reason = text.removeprefix(name).partition(": ")
-            if reason:
-                parts = tuple(filter(None, where.split(".")))
-                if parts and isinstance(value, list):
-                    parts = (f"[{parts[0]}]", *parts[1:])
-                yield parts, reason
+    yield from ((place[1:], reason) for place, reason in problems_of_overrides({name: value}))
 
 
 @cache

@@ -93,9 +93,10 @@ def needs_no_code(source: OptionsSource) -> bool:
 
 
 def name_of(function: object) -> str:
-    """The place of a function of the operator's."""
+    """The place of a function of the operator's. Configuration code has none: its functions pass for built-in ones."""
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
-    return f"{getattr(function, '__module__', None) or type(function).__module__}.{name}"
+    module = getattr(function, "__module__", None) or type(function).__module__
+    return str(name) if module == "builtins" else f"{module}.{name}"
 
 
 def parsed(offered: Options, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,8 +109,10 @@ def parsed(offered: Options, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(error: Exception) -> str:
-    """What is wrong, in the code's own words; its type's name if it has none."""
+    """What is wrong, in the code's own words; with its type's name if it has none, or no more than a key."""
     try:
+        if isinstance(error, KeyError):
+            return f"KeyError: {error}"
         return str(error) or type(error).__name__
     except Exception:
         return type(error).__name__

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
+from dask_gateway_server.backends.base import PublicException
 from dask_gateway_server.backends.resolve import load_cluster_config_class
 from dask_gateway_server.models import User
 from dask_gateway_server.options import InvalidOptions, Options
@@ -14,10 +15,11 @@ from gateway_api.options.declared import Declared
 from gateway_api.options.evaluation import Evaluation, needs_no_code, specification
 from gateway_api.options.operator_code import OperatorCode, OperatorCodeError, OperatorCodeFailed
 from gateway_api.options.policy import Policy, from_notebook, policy_of
-from gateway_api.options.source import InvalidOptionsSource, load_options
 from gateway_common.config import ClusterConfig, parse_cluster_config
+from gateway_common.configuration.code_objects import load_options
 from gateway_common.configuration.model import ALL_NAMESPACES, Configuration
 from gateway_common.configuration.option_checks import check_declarations
+from gateway_common.errors import InvalidConfig
 from gateway_common.namespaces import format_namespace
 from gateway_common.principal import Principal
 
@@ -29,7 +31,7 @@ logger = logging.getLogger(__name__)
 MOST_COMBINATIONS = 256
 
 #: Exceptions by which the operator's code tells a user no, more often than that it is broken.
-_REFUSALS = (ValueError, PermissionError)
+_REFUSALS = (ValueError, PermissionError, PublicException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,12 @@ class ChosenCluster:
 class OptionsService:
     """Evaluates the operator's options, in Python or declared.
 
-    Raises InvalidOptionsSource and InvalidConfig where the configuration can't be, and what importing the operator's
-    modules raises.
+    Raises InvalidConfig where the configuration can't be.
     """
 
     def __init__(self, configuration: Configuration) -> None:
         if errors := check_declarations(configuration):
-            raise InvalidOptionsSource("\n".join(errors))
+            raise InvalidConfig("\n".join(errors))
         self._configuration = configuration
         self._namespaces = configuration.namespaces
         self._source = load_options(configuration.cluster_options)
