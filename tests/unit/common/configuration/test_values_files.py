@@ -107,6 +107,32 @@ def test_a_jupyterhub_in_another_namespace() -> None:
     assert auth.jupyterhub.api_url == "https://hub.example.org:443/hub/api"
 
 
+@pytest.mark.parametrize("above", [("dask-gateway",), ("basehub", "dask-gateway")])
+def test_of_a_chart_that_includes_this_one_its_part_counts(values: Write, above: tuple[str, ...]) -> None:
+    tree: dict[str, Any] = {"enabled": True, "gateway": {"prefix": "/services/dask-gateway", "replica": 2}}
+    for name in reversed(above):
+        tree = {"jupyterhub": {"hub": {"config": {}}}, "global": {}, name: tree}
+    with pytest.raises(InvalidConfig) as raised:
+        load(values(yaml.safe_dump(tree)))
+    place = ".".join(above)
+    assert str(raised.value).endswith(f"{place}.gateway.replica: unknown key: did you mean gateway.replicas?")
+    file = values(yaml.safe_dump(tree).replace("replica:", "replicas:"))
+    assert load(file).configuration.prefix == "/services/dask-gateway"
+
+
+def test_a_file_with_keys_of_this_chart_is_one_of_this_chart(values: Write) -> None:
+    with pytest.raises(InvalidConfig, match="dask-gateway: unknown key"):
+        load(values("{gateway: {}, dask-gateway: {}}"))
+
+
+def test_a_key_that_is_there_twice_is_named(values: Write, caplog: pytest.LogCaptureFixture) -> None:
+    file = values("gateway:\n  prefix: /a\n  replicas: 2\n  prefix: /b\n")
+    assert load(file).configuration.prefix == "/b"
+    assert caplog.messages == [
+        f"{file}, line 4: prefix is there a second time: what stands at the first counts for nothing"
+    ]
+
+
 def test_without_traefik() -> None:
     with_traefik, without = load(SEED / "default.yaml"), load(SEED / "default.yaml", SEED / "no_traefik.yaml")
     assert without.configuration == with_traefik.configuration

@@ -17,6 +17,10 @@ from gateway_common.configuration.problems import Problem, nearest, reasons
 from gateway_common.configuration.sources import Path
 from gateway_common.configuration.values_text import parse_values
 
+_CHART = "dask-gateway"
+#: Keys that mean the same in every chart.
+_SHARED = {"enabled", "global", "nameOverride", "fullnameOverride"}
+
 
 @dataclass(frozen=True, slots=True)
 class Values:
@@ -34,17 +38,31 @@ def read_values(files: Sequence[FilePath]) -> Values:
     for file in files:
         parsed, problems = parse_values(file)
         values.problems.extend(problems)
+        above, own = _own_part(parsed)
         right: dict[str, Any] = {}
-        for entry in _check(known_keys(), parsed, ()):
+        for entry in _check(known_keys(), own, ()):
             if isinstance(entry, _Right):
                 _put(right, entry.path, entry.value)
                 _remember(values, entry, file)
             else:
-                values.problems.append(Problem(str(file), dotted(entry.path), entry.reason))
+                values.problems.append(Problem(str(file), dotted((*above, *entry.path)), entry.reason))
         merged = merge_values(values.tree, right)
         values.tree.clear()
         values.tree.update(merged)
     return values
+
+
+def _own_part(tree: Mapping[str, Any]) -> tuple[Path, Mapping[str, Any]]:
+    """Where in a file the chart's values are: below `dask-gateway` in that of a chart that includes it, as daskhub."""
+    if not tree.keys() & known_keys().keys.keys() - _SHARED:
+        for name, below in tree.items():
+            if isinstance(below, Mapping):
+                if name == _CHART:
+                    return (name,), below
+                above, own = _own_part(below)
+                if above:
+                    return (name, *above), own
+    return (), tree
 
 
 def merge_values(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

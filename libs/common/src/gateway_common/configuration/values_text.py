@@ -1,6 +1,7 @@
 """The text of a values file, read as Helm reads it."""
 
 import json
+import logging
 import re
 from pathlib import Path as FilePath
 from typing import Any
@@ -10,9 +11,27 @@ import yaml
 from gateway_common.config_types import name_of_type
 from gateway_common.configuration.problems import Problem
 
+logger = logging.getLogger(__name__)
+
 
 class _HelmLoader(yaml.SafeLoader):
     """YAML without what Helm does not know: dates are text, and so are numbers of base 60, such as `1:30`."""
+
+    file = ""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Of a key that is there twice the last counts, which is hardly what was meant."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                logger.warning(
+                    "%s, line %d: %s is there a second time: what stands at the first counts for nothing",
+                    self.file,
+                    key.start_mark.line + 1,
+                    key.value,
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
 
 
 _TIMESTAMP, _FLOAT, _INT = (f"tag:yaml.org,2002:{name}" for name in ("timestamp", "float", "int"))
@@ -56,7 +75,14 @@ def read_text(file: FilePath) -> tuple[str, list[Problem]]:
 
 def _read(file: FilePath) -> Any:
     text = file.read_text(encoding="utf-8")
-    return json.loads(text) if file.suffix == ".json" else yaml.load(text, _HelmLoader)  # noqa: S506  # a safe one
+    if file.suffix == ".json":
+        return json.loads(text)
+    loader = _HelmLoader(text)
+    loader.file = str(file)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 def _fault(error: Exception) -> tuple[int | None, str]:
