@@ -319,6 +319,26 @@ async def test_what_a_scheduler_wants_is_stored_whatever_there_is_room_for(kube:
         assert (await api.stored(cluster))["spec"]["replicas"] == 8
 
 
+async def test_what_a_scheduler_wants_in_vain_counts_for_nobody(kube: KubeSettings, namespace: str) -> None:
+    settings = {"limits": {"user": {"workers": 5}, "total": {"cores": 9}}}
+    async with running_api(kube, namespace, **settings) as api, admitting(api):
+        alice = api.user("alice")
+        cluster = await api.running_cluster(alice)
+        scheduler = api.client(authorization=f"token {CLUSTER_TOKEN}")
+        await scheduler.post(f"{CLUSTERS}{cluster}/heartbeat", json={"count": 1_000_000})
+        at_once = await ask(api.user("bob"))
+        status = {"phase": "Running", "schedulerPod": "scheduler", "reason": "QuotaExceeded", "workers": 3}
+        await set_status(api.kube, cluster, **status)
+        await api.repository.refresh(cluster)
+
+        beyond = await alice.post(f"{CLUSTERS}{cluster}/scale", json={"count": 500})
+
+    # 1 CPU of the scheduler, and of the million workers the five that alice might have at the most
+    assert at_once.status_code == 201, at_once.text
+    # 3 that there is room for, and 2 beyond
+    assert beyond.json()["msg"].startswith("Scale request of 500 workers would exceed resource limit of 5 workers.")
+
+
 async def test_an_administrator_who_scales_is_held_to_the_owners_limits(kube: KubeSettings, namespace: str) -> None:
     async with running_api(kube, namespace, admin={"users": ["root"]}, **limits(workers=5)) as api, admitting(api):
         cluster = await api.running_cluster(api.user("alice"))

@@ -4,10 +4,9 @@ Two replicas may both find room for the last cluster: the controller alone admit
 count here: a new one waits for them, which is the controller's business too.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
 
 from gateway_api.clusters.record import LIVE, ClusterStatus, NewCluster, Record
 from gateway_api.clusters.repository import ClusterRepository
@@ -103,7 +102,7 @@ class Limits:
         return allowances(self._configuration, user, groups) if self._limited else {}
 
     async def _take_place(self, new: NewCluster) -> None:
-        asked = _usage(new.config, 0)
+        asked = usage_of(stored_cluster_config(dict(new.config)), 0)
         if self._excess(new, asked):
             # another replica may have stopped one a moment ago
             await self._looks.run(new.user, lambda: self._look(new.user))
@@ -174,15 +173,17 @@ class Limits:
         else:
             self._queue.remove(name)
             where = scopes(self._configuration, record.user, record.groups)
-            self._used.put(name, where, _usage(record.config, record.replicas))
+            self._used.put(name, where, self._usage_of(record))
 
-
-def _usage(config: Mapping[str, Any], workers: int) -> Usage:
-    try:
-        return usage_of(stored_cluster_config(dict(config)), workers)
-    except InvalidConfig:
-        # made by hand or by another version: it is a cluster all the same
-        return Usage(clusters=1, workers=workers)
+    def _usage_of(self, record: Record) -> Usage:
+        """No more than its own limits allow: what a scheduler wants is its user's word, and costs others nothing."""
+        try:
+            config = stored_cluster_config(dict(record.config))
+        except InvalidConfig:
+            # made by hand or by another version: it is a cluster all the same
+            return Usage(clusters=1, workers=record.granted)
+        alone = room_for_workers(self._allowed(record.user, record.groups), lambda _: usage_of(config, 0), config)
+        return usage_of(config, record.granted if alone.workers is None else min(record.granted, alone.workers))
 
 
 def _is_counted(allowed: Allowances) -> bool:

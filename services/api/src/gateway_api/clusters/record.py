@@ -64,6 +64,10 @@ class Record:
         Those of its user's groups whose limits count for it.
     admitted
         Whether the controller has found room for it: its objects are being made, or it is further than that.
+    replicas
+        How many workers its scheduler wants.
+    granted
+        How many workers limits leave room for, as far as the controller has said so; else as many as are wanted.
     """
 
     __slots__ = (
@@ -73,6 +77,7 @@ class Record:
         "body",
         "config",
         "entry",
+        "granted",
         "groups",
         "message",
         "name",
@@ -94,6 +99,7 @@ class Record:
         self.user: str = spec.get("username", "")
         self.active: bool = spec.get("active", True)
         self.replicas: int = spec.get("replicas", 0)
+        self.granted: int = min(self.replicas, status.get("workers", self.replicas))
         self.config: Mapping[str, Any] = spec.get("config") or {}
         self.groups: Sequence[str] = spec.get("groups") or ()
         self.reason: str | None = status.get("reason")

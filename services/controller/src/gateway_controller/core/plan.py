@@ -29,6 +29,7 @@ from gateway_controller.core.status import (
     with_children,
     with_completion,
     with_phase,
+    with_workers,
 )
 
 #: A cluster that ends for one of these has come to its intended end.
@@ -173,8 +174,11 @@ def _keep(observed: Observed, installation: Installation, verdict: Verdict, now:
     if cluster.status.phase is not Phase.RUNNING:
         # That it runs is written first, and does not depend on workers that a quota may forbid.
         return Plan(status, actions, requeue_after)
-    if observed.admission.shortage:
-        status = with_phase(status, Phase.RUNNING, Reason.QUOTA_EXCEEDED, observed.admission.shortage)
+    admission = observed.admission
+    if admission.shortage:
+        status = with_phase(status, Phase.RUNNING, Reason.QUOTA_EXCEEDED, admission.shortage)
+    # a number without a word would be written each time that a worker is replaced
+    status = with_workers(status, admission.workers if admission.shortage else None)
     workers, more = _scale(observed, installation, config, now)
     return Plan(status, (*actions, *workers), 0.0 if more else requeue_after)
 

@@ -48,6 +48,11 @@ def with_children(status: DaskClusterStatus, cluster_name: str) -> DaskClusterSt
     )
 
 
+def with_workers(status: DaskClusterStatus, workers: int | None) -> DaskClusterStatus:
+    """The status with how many workers there is room for; None: for all that are wanted."""
+    return status.model_copy(update={"workers": workers})
+
+
 def with_address(status: DaskClusterStatus, address: str) -> DaskClusterStatus:
     """The status with the scheduler's address; an address that is not known just now is the one from before."""
     return status.model_copy(update={"scheduler_address": address or status.scheduler_address})
@@ -66,7 +71,8 @@ def has_children(status: DaskClusterStatus) -> bool:
 
 def with_completion(status: DaskClusterStatus, phase: Phase, now: datetime) -> DaskClusterStatus:
     """The status of a cluster that is over; its reason stays."""
-    return status.model_copy(update={"phase": phase, "completion_time": now.strftime("%Y-%m-%dT%H:%M:%SZ")})
+    ended = {"phase": phase, "workers": None, "completion_time": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    return status.model_copy(update=ended)
 
 
 def with_problem(status: DaskClusterStatus, error: KubeError) -> DaskClusterStatus:
