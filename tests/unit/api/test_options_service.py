@@ -107,6 +107,7 @@ def test_declarations_that_can_not_work_keep_the_service_from_starting() -> None
         ("dask-{user}", ALICE, "dask-alice"),
         ("dask-{user}", Principal("Jane.Doe@example.org"), "dask-jane-doe-example-org--258389d44032248b32b8"),
         ("dask-{group}", ALICE, "dask-science"),
+        ("kube-{user}", Principal("system"), "kube-system--bbc5e661e106c6dcd8dc"),
     ],
 )
 async def test_a_cluster_runs_in_the_namespace_that_the_template_means(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gateway_common.errors import InvalidConfig
 from gateway_common.kubernetes_names import is_dns_label
-from gateway_common.namespaces import check_template, format_namespace, safe_label
+from gateway_common.namespaces import Namespaces, check_template, format_namespace, safe_label
 
 relaxed = settings(deadline=None)
 
@@ -113,3 +113,56 @@ def test_a_user_without_a_group_has_no_groups_namespace() -> None:
     with pytest.raises(InvalidConfig, match="you are in none of the groups that have one"):
         format_namespace("dask-{group}", user="alice")
     assert format_namespace("dask-{user}", user="alice") == "dask-alice"
+
+
+#: The gateway's, one group's own, one of each group, and users' of three kinds.
+TEMPLATES = ["dask-{user}", "dask-science-{user}", "{user}-{group}", "dask-{group}", "dask-admins"]
+GROUPS = ["science", "Art & Craft"]
+NAMESPACES = Namespaces(TEMPLATES, GROUPS, "dask-gateway")
+
+
+@pytest.mark.parametrize(
+    ("template", "user"),
+    [
+        ("{user}", "kube-system"),
+        ("{user}", "default"),
+        ("kube-{user}", "alice"),
+        ("dask-{user}", "gateway"),
+        ("dask-{user}", "admins"),
+        ("dask-{user}", "science"),
+        ("dask-{user}", "science-alice"),
+    ],
+)
+def test_nobody_gets_a_namespace_of_others_by_being_called_like_it(template: str, user: str) -> None:
+    usual = format_namespace(template, user=user)
+
+    namespace = NAMESPACES.format(template, user=user)
+
+    assert is_dns_label(namespace)
+    assert namespace != usual
+    assert namespace.startswith(f"{usual}--")
+
+
+def test_usual_names_stay_as_they_are() -> None:
+    assert NAMESPACES.format("dask-{user}", user="alice") == "dask-alice"
+    assert NAMESPACES.format("dask-science-{user}", user="alice") == "dask-science-alice"
+    assert NAMESPACES.format("dask-{group}", user="alice", group="science") == "dask-science"
+    assert NAMESPACES.format("dask-admins", user="alice") == "dask-admins"
+
+
+tricky = st.lists(st.sampled_from(["dask", "science", "admins", "a", "b"]), min_size=1, max_size=4).map("-".join)
+
+
+@relaxed
+@given(
+    first=st.tuples(st.sampled_from(TEMPLATES[:3]), tricky | names, st.sampled_from(GROUPS)),
+    second=st.tuples(st.sampled_from(TEMPLATES), tricky | names, st.sampled_from(GROUPS)),
+)
+def test_a_users_own_namespace_is_nobody_elses_whichever_template_theirs_is_of(
+    first: tuple[str, str, str], second: tuple[str, str, str]
+) -> None:
+    one, other = (NAMESPACES.format(template, user=user, group=group) for template, user, group in (first, second))
+
+    assert one not in {"dask-gateway", "default"}
+    if first[1] != second[1] or first[0] != second[0]:
+        assert one != other

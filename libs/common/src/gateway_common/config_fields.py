@@ -137,7 +137,8 @@ class ClusterFields(BaseModel):
     namespace: Annotated[str | None, Choice, Namespace] = setting(
         None,
         values="namespace",
-        description="Where it runs. Default: the first backend namespace.",
+        description="Where it runs. In the gateway's configuration `{user}` and `{group}` may stand in it: each user "
+        "or group has a namespace then, which must exist. Default: the first backend namespace.",
     )
     image: Image = setting(
         "ghcr.io/dask/dask-gateway:2026.3.0",

@@ -15,6 +15,7 @@ from gateway_common.configuration.options import GroupSettings, OptionDeclaratio
 from gateway_common.configuration.services import ApiGroup, AuthGroup, ControllerGroup
 from gateway_common.kube_configuration import own_namespace
 from gateway_common.names import APP_NAME, NAME_LABEL
+from gateway_common.namespaces import is_template
 from gateway_common.setting import setting
 
 ENV_PREFIX = "DASK_GATEWAY__"
@@ -147,9 +148,13 @@ class Configuration(BaseSettings):
         """The backend namespaces, or `[ALL_NAMESPACES]`."""
         if self.kube.namespaces:
             return [ALL_NAMESPACES] if ALL_NAMESPACES in self.kube.namespaces else self.kube.namespaces
+        return [ALL_NAMESPACES] if any(map(is_template, self.namespace_templates)) else self.namespace_templates
+
+    @property
+    def namespace_templates(self) -> list[str]:
+        """Where clusters of the gateway and of its groups run: names and templates."""
         groups = (group.backend.get("namespace") for group in self.groups.values())
-        names = list(dict.fromkeys([self.default_namespace, *filter(None, groups)]))
-        return [ALL_NAMESPACES] if any("{" in name for name in names) else names
+        return list(dict.fromkeys([self.default_namespace, *filter(None, groups)]))
 
     @property
     def api_url(self) -> str:

@@ -20,7 +20,8 @@ from gateway_common.configuration.code_objects import load_options
 from gateway_common.configuration.model import ALL_NAMESPACES, Configuration
 from gateway_common.configuration.option_checks import check_declarations
 from gateway_common.errors import InvalidConfig
-from gateway_common.namespaces import format_namespace
+from gateway_common.kube_configuration import own_namespace
+from gateway_common.namespaces import Namespaces
 from gateway_common.principal import Principal
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ class OptionsService:
             raise InvalidConfig("\n".join(errors))
         self._configuration = configuration
         self._namespaces = configuration.namespaces
+        self._own_namespaces = Namespaces(configuration.namespace_templates, configuration.groups, own_namespace())
         self._source = load_options(configuration.cluster_options)
         place = configuration.cluster_config_class
         self._config_class = None if place is None or place == "" else load_cluster_config_class(place)
@@ -90,7 +92,7 @@ class OptionsService:
         try:
             options, fields = await self._choose(principal, declared, base, request)
             # a namespace that somebody chose is a name, the operator's may be a template
-            namespace = fields.get("namespace") or format_namespace(
+            namespace = fields.get("namespace") or self._own_namespaces.format(
                 policy.namespace, user=principal.name, group=policy.group
             )
             config = parse_cluster_config(await self._by_class(principal, {**fields, "namespace": namespace}))
