@@ -345,7 +345,10 @@ async def test_an_administrator_who_scales_is_held_to_the_owners_limits(kube: Ku
 
         answer = await api.user("root").post(f"{CLUSTERS}{cluster}/scale", json={"count": 6})
 
-        assert answer.json()["msg"].startswith("Scale request of 6 workers would exceed resource limit of 5 workers.")
+        assert answer.json()["msg"] == (
+            "Scale request of 6 workers would exceed resource limit of 5 workers. Scaling to 5 instead. "
+            "User alice has 0 of 5 workers already."
+        )
 
 
 async def test_a_group_has_a_limit_of_its_own(kube: KubeSettings, namespace: str) -> None:

@@ -71,7 +71,7 @@ WORKERS = Excess(Scope(Owner.USER, "alice"), Kind.WORKERS, used=3, asked=1, allo
 def test_the_limit_that_counts_is_explained_unless_it_is_the_clusters_own(
     room: Room, own: int | None, text: str
 ) -> None:
-    assert explain(room, own) == text
+    assert explain(room, own, to_owner=True) == text
 
 
 def test_states_are_a_comma_list_of_any_case_and_live_ones_by_default() -> None:

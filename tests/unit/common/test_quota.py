@@ -233,6 +233,19 @@ def test_a_limit_says_what_is_used_and_what_is_allowed(excess: Excess, sentence:
     assert excess.sentence() == sentence
 
 
+@pytest.mark.parametrize(
+    ("excess", "sentence"),
+    [
+        (Excess(ALICE, Kind.WORKERS, 9, 1, 9), "user alice has 9 of 9 workers already"),
+        (Excess(ALICE, Kind.CORES, 0, 2000, 1000), "clusters of user alice may use 1 CPU together, one needs 2"),
+        (Excess(ALICE, Kind.CORES, 900, 200, 1000), "clusters of user alice use 0.9 of 1 CPU, one needs 0.2 more"),
+        (Excess(STUDENTS, Kind.WORKERS, 9, 1, 9), "group students has 9 of 9 workers already"),
+    ],
+)
+def test_an_administrator_is_told_whose_limit_it_is(excess: Excess, sentence: str) -> None:
+    assert excess.sentence("one needs", to_owner=False) == sentence
+
+
 def test_a_limit_says_what_a_worker_needs() -> None:
     room = room_for_workers(
         {STUDENTS: Amounts(cores=10)}, lambda _: Usage(millicores=9500), ClusterConfig(worker_cores=1)

@@ -53,16 +53,20 @@ class Excess:
         """Whether it would not fit even if nothing else were there."""
         return self.asked > self.allowed
 
-    def sentence(self, asking: str = "a new cluster needs at least") -> str:
-        """What is used and what is allowed, for people: without a capital or a full stop, to put into a text."""
+    def sentence(self, asking: str = "a new cluster needs at least", *, to_owner: bool = True) -> str:
+        """What is used and what is allowed, for people: without a capital or a full stop, to put into a text.
+
+        `to_owner` is false where it is told to others than the user whose clusters it is about.
+        """
         allowed = _shown(self.kind, self.allowed)
         if self.is_hopeless and self.kind in (Kind.CORES, Kind.MEMORY):
-            return f"{_clusters_of(self.scope)} may use {allowed} together, {asking} {_number(self.kind, self.asked)}"
+            whose = _clusters_of(self.scope, to_owner)
+            return f"{whose} may use {allowed} together, {asking} {_number(self.kind, self.asked)}"
         used = f"{_number(self.kind, self.used)} of {allowed}"
         if self.kind in (Kind.CLUSTERS, Kind.WORKERS):
             more = f", {asking} {self.asked} more" if self.asked > 1 else ""
-            return _has(self.scope, used) + more
-        return f"{_uses(self.scope)} {used}, {asking} {_number(self.kind, self.asked)} more"
+            return _has(self.scope, used, to_owner) + more
+        return f"{_uses(self.scope, to_owner)} {used}, {asking} {_number(self.kind, self.asked)} more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,30 +202,30 @@ def _shown(kind: Kind, amount: int) -> str:
             return f"{number} {kind}"
 
 
-def _clusters_of(scope: Scope) -> str:
+def _clusters_of(scope: Scope, to_owner: bool) -> str:
     match scope.owner:
         case Owner.USER:
-            return "your clusters"
+            return "your clusters" if to_owner else f"clusters of user {scope.name}"
         case Owner.GROUP:
             return f"clusters of group {scope.name}"
         case Owner.TOTAL:
             return "all users' clusters"
 
 
-def _uses(scope: Scope) -> str:
+def _uses(scope: Scope, to_owner: bool) -> str:
     match scope.owner:
         case Owner.USER:
-            return "your clusters use"
+            return f"{_clusters_of(scope, to_owner)} use"
         case Owner.GROUP:
             return f"group {scope.name} uses"
         case Owner.TOTAL:
             return "all users together use"
 
 
-def _has(scope: Scope, used: str) -> str:
+def _has(scope: Scope, used: str, to_owner: bool) -> str:
     match scope.owner:
         case Owner.USER:
-            return f"{used} are yours already"
+            return f"{used} are yours already" if to_owner else f"user {scope.name} has {used} already"
         case Owner.GROUP:
             return f"group {scope.name} has {used} already"
         case Owner.TOTAL:

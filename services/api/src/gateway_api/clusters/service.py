@@ -146,7 +146,7 @@ class ClusterService:
         if limit is not None and count > limit:
             notice = (
                 f"Scale request of {count} workers would exceed resource limit of {limit} workers. "
-                f"Scaling to {limit} instead.{explain(room, own)}"
+                f"Scaling to {limit} instead.{explain(room, own, to_owner=record.user == principal.name)}"
             )
             count = limit
         await self._tell_scheduler(record, {"op": "scale", "count": count})
@@ -159,7 +159,7 @@ class ClusterService:
         room = self._limits.workers_for(record) if request.active else Room(None)
         minimum, maximum, notice = cap_range(request.minimum, request.maximum, own, room.workers)
         if notice is not None:
-            notice += explain(room, own)
+            notice += explain(room, own, to_owner=record.user == principal.name)
         message = {"op": "adapt", "minimum": minimum, "maximum": maximum, "active": request.active}
         await self._tell_scheduler(record, message)
         return notice
@@ -216,11 +216,11 @@ def least(*limits: int | None) -> int | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def explain(room: Room, own: int | None) -> str:
+def explain(room: Room, own: int | None, *, to_owner: bool) -> str:
     """A sentence, to follow another, about the limit that counts, if that is not the cluster's own."""
     if room.workers is None or room.limit is None or (own is not None and own <= room.workers):
         return ""
-    sentence = room.limit.sentence("another worker needs")
+    sentence = room.limit.sentence("another worker needs", to_owner=to_owner)
     return f" {sentence[0].upper()}{sentence[1:]}."
 
 
