@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_common.config import ClusterConfig
+from gateway_common.config import ClusterConfig, parse_cluster_config
 from gateway_common.configuration.limits import Amounts, GroupLimits, LimitsGroup
 from gateway_common.configuration.model import Configuration
 from gateway_common.configuration.options import GroupSettings
@@ -105,6 +105,10 @@ class TestAllowances:
         assert lifetime_limit(allowances(configured, "alice", ["students"])) == 30
         assert lifetime_limit(allowances(configured, "alice", [])) == 60
         assert lifetime_limit({}) is None
+
+    def test_a_lifetime_without_end_is_one_that_a_cluster_can_have(self) -> None:
+        limit = lifetime_limit({ALICE: Amounts(lifetime=float("inf"))})
+        assert limit == parse_cluster_config({"max_lifetime": limit}).max_lifetime
 
     def test_usage_counts_for_the_user_even_where_only_others_are_limited(self) -> None:
         configured = configuration(students=(Amounts(clusters=1), Amounts()))

@@ -7,7 +7,7 @@ from pydantic import ValidationError, ValidationInfo, model_validator
 
 from gateway_common.config_errors import FieldProblem, explain, field_problems
 from gateway_common.config_fields import ClusterFields
-from gateway_common.config_types import Contradictions, Cores, Memory, Purpose, SecretKey
+from gateway_common.config_types import Contradictions, Cores, Memory, Purpose, Seconds, SecretKey
 from gateway_common.errors import InvalidConfig
 from gateway_common.quantities import format_memory, millicores, parse_memory
 
@@ -15,6 +15,7 @@ __all__ = [
     "ClusterConfig",
     "Cores",
     "Memory",
+    "Seconds",
     "SecretKey",
     "check_overrides",
     "format_memory",

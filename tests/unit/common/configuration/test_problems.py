@@ -60,6 +60,7 @@ def problems(tmp_path: Path, text: str, name: str = "values.yaml", **environ: st
         ("gateway: {backend: {commonLabels: {a b: x}}}", "gateway.backend.commonLabels.a b: 'a b' can't be a "
          "label's key: allowed are letters, digits, '-', '_' and '.', with a letter or digit first and last, at most "
          "63 in all, after an optional 'prefix/'"),
+        ("gateway: {limits: {user: {lifetime: 0}}}", "gateway.limits.user.lifetime: must be greater than 0, got 0"),
         ("- a\n- b", "expected an object with keys such as `gateway`, got a list"),
     ],
 )  # fmt: skip

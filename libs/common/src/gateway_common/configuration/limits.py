@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gateway_common.config import Cores, Memory
+from gateway_common.config import Cores, Memory, Seconds
 from gateway_common.configuration.groups import SettingsGroup
 from gateway_common.setting import setting
 
@@ -21,8 +21,8 @@ class Amounts(SettingsGroup):
     workers: Count | None = setting(None, unit="workers", description="Of all clusters together.")
     cores: Cores | None = setting(None, unit="CPUs", description="That all clusters together request.")
     memory: Memory | None = setting(None, unit="bytes", description="That all clusters together request.")
-    lifetime: float | None = setting(
-        None, gt=0, unit="seconds", description="After which a cluster is stopped, whatever its own configuration says."
+    lifetime: Annotated[Seconds, Field(gt=0)] | None = setting(
+        None, unit="seconds", description="After which a cluster is stopped, whatever its own configuration says."
     )
 
 
