@@ -191,7 +191,10 @@ class TestExtraConfiguration:
         for value, name in ((None, "null"), ({"a": 1}, "an object")):
             assert complaint({field: {key: value}}) == f"{field}.{key}: expected a list, got {name}"
 
-    @pytest.mark.parametrize("path", [CREDENTIALS, f"{CREDENTIALS}/", f"{CREDENTIALS}/dask.pem", f"/x/..{CREDENTIALS}"])
+    @pytest.mark.parametrize(
+        "path",
+        [CREDENTIALS, f"{CREDENTIALS}/", f"{CREDENTIALS}/dask.pem", f"/x/..{CREDENTIALS}", f"/{CREDENTIALS}"],
+    )
     def test_the_credentials_are_not_hidden_by_another_mount(self, whose: str, path: str) -> None:
         mount = {"name": "mine", "mountPath": path}
         text = complaint({f"{whose}_extra_container_config": {"volumeMounts": [mount]}})

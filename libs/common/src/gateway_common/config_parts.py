@@ -21,7 +21,8 @@ _DEEPEST = 64
 
 def is_credentials_path(path: object) -> bool:
     """Whether something mounted there would hide the cluster's credentials."""
-    normal = normpath(path) if isinstance(path, str) else ""
+    # two slashes at the beginning are more than one to POSIX, and not to those who mount
+    normal = normpath(f"/{path.lstrip('/')}") if isinstance(path, str) else ""
     return normal == CREDENTIALS_PATH or normal.startswith(f"{CREDENTIALS_PATH}/")
 
 
