@@ -327,7 +327,7 @@ async def test_what_a_scheduler_wants_in_vain_counts_for_nobody(kube: KubeSettin
         scheduler = api.client(authorization=f"token {CLUSTER_TOKEN}")
         await scheduler.post(f"{CLUSTERS}{cluster}/heartbeat", json={"count": 1_000_000})
         at_once = await ask(api.user("bob"))
-        status = {"phase": "Running", "schedulerPod": "scheduler", "reason": "QuotaExceeded", "workers": 3}
+        status = {"phase": "Running", "schedulerPod": "scheduler", "reason": "QuotaExceeded", "grantedWorkers": 3}
         await set_status(api.kube, cluster, **status)
         await api.repository.refresh(cluster)
 

@@ -198,7 +198,7 @@ async def test_cpus_are_shared_by_clusters_that_grow_and_shrink(world: World) ->
     status = await world.says(second, "QuotaExceeded")
     assert status["phase"] == "Running"
     assert status["message"] == "2 of 4 workers: your clusters use 8 of 8 CPUs, a worker needs 1 more"
-    assert status["workers"] == 2
+    assert status["grantedWorkers"] == 2
 
     await controller.count_anew()
     await world.set_spec(first, replicas=3)
@@ -208,7 +208,7 @@ async def test_cpus_are_shared_by_clusters_that_grow_and_shrink(world: World) ->
     await world.set_spec(first, replicas=2)
     await world.remove_deleted_pods(first)
     await world.has_workers(second, [0, 1, 2, 3])
-    assert "workers" not in await world.says(second, "SchedulerRunning")
+    assert "grantedWorkers" not in await world.says(second, "SchedulerRunning")
     # "3 of 4", and then nothing to complain of
     await controller.is_idle_after({("delete", "pods"): 2, ("create", "pods"): 2, ("patch", "daskclusters"): 2})
 

@@ -54,7 +54,7 @@ class DaskClusterStatus(_Part):
     service: str | None = Field(default=None, description="Name of the scheduler's Service.")
     ingressroute: str | None = Field(default=None, description="Name of the IngressRoute of the web pages.")
     ingressroutetcp: str | None = Field(default=None, description="Name of the IngressRouteTCP of the scheduler.")
-    workers: int | None = Field(
+    granted_workers: int | None = Field(
         default=None,
         ge=0,
         description="How many of the wanted workers limits leave room for. Absent: as many as are wanted.",

@@ -99,7 +99,7 @@ class Record:
         self.user: str = spec.get("username", "")
         self.active: bool = spec.get("active", True)
         self.replicas: int = spec.get("replicas", 0)
-        self.granted: int = min(self.replicas, status.get("workers", self.replicas))
+        self.granted: int = min(self.replicas, status.get("grantedWorkers", self.replicas))
         self.config: Mapping[str, Any] = spec.get("config") or {}
         self.groups: Sequence[str] = spec.get("groups") or ()
         self.reason: str | None = status.get("reason")

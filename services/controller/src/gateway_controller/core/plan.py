@@ -28,8 +28,8 @@ from gateway_controller.core.status import (
     with_address,
     with_children,
     with_completion,
+    with_granted_workers,
     with_phase,
-    with_workers,
 )
 
 #: A cluster that ends for one of these has come to its intended end.
@@ -178,7 +178,7 @@ def _keep(observed: Observed, installation: Installation, verdict: Verdict, now:
     if admission.shortage:
         status = with_phase(status, Phase.RUNNING, Reason.QUOTA_EXCEEDED, admission.shortage)
     # a number without a word would be written each time that a worker is replaced
-    status = with_workers(status, admission.workers if admission.shortage else None)
+    status = with_granted_workers(status, admission.workers if admission.shortage else None)
     workers, more = _scale(observed, installation, config, now)
     return Plan(status, (*actions, *workers), 0.0 if more else requeue_after)
 

@@ -48,9 +48,9 @@ def with_children(status: DaskClusterStatus, cluster_name: str) -> DaskClusterSt
     )
 
 
-def with_workers(status: DaskClusterStatus, workers: int | None) -> DaskClusterStatus:
+def with_granted_workers(status: DaskClusterStatus, workers: int | None) -> DaskClusterStatus:
     """The status with how many workers there is room for; None: for all that are wanted."""
-    return status.model_copy(update={"workers": workers})
+    return status.model_copy(update={"granted_workers": workers})
 
 
 def with_address(status: DaskClusterStatus, address: str) -> DaskClusterStatus:
@@ -71,7 +71,7 @@ def has_children(status: DaskClusterStatus) -> bool:
 
 def with_completion(status: DaskClusterStatus, phase: Phase, now: datetime) -> DaskClusterStatus:
     """The status of a cluster that is over; its reason stays."""
-    ended = {"phase": phase, "workers": None, "completion_time": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    ended = {"phase": phase, "granted_workers": None, "completion_time": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
     return status.model_copy(update=ended)
 
 
