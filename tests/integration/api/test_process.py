@@ -48,7 +48,7 @@ async def test_sigterm_answers_whoever_waits_and_ends_the_process(kube: KubeSett
         try:
             log = b""
             while b"Uvicorn running" not in log:
-                log += await asyncio.wait_for(process.stderr.readline(), timeout=30)
+                log += await asyncio.wait_for(process.stderr.readline(), timeout=120)
             async with httpx.AsyncClient(
                 transport=transport, base_url=f"http://127.0.0.1:{port}", headers=headers
             ) as alice:

@@ -5,7 +5,9 @@ import gc
 import gzip
 import json
 import os
+import socket
 import ssl
+import threading
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -257,6 +259,31 @@ async def test_cancelled_calls_and_watches_end_their_connections(key_files: KeyF
         await asyncio.wait(tasks)
 
         assert all(task.cancelled() for task in tasks)
+
+
+async def test_a_cancelled_call_waits_for_no_farewell_of_its_server(key_files: KeyFiles) -> None:
+    key, certificate = key_files("k")
+    loop, arrived, over = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        with server_context(key, certificate).wrap_socket(listener.accept()[0], server_side=True) as connection:
+            connection.recv(1)
+            loop.call_soon_threadsafe(arrived.set)
+            over.wait(60)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = asyncio.create_task(asyncio.to_thread(serve, listener))
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        before = open_sockets()
+        async with client_of(url, ca_file=certificate) as client:
+            call = asyncio.create_task(client.create(PODS, POD))
+            await arrived.wait()
+            call.cancel()
+            await asyncio.wait((call,))
+
+        assert open_sockets() == before + 1, "the server's end is still there, the client's is not"
+        over.set()
+        await serving
 
 
 async def test_a_body_that_nobody_reads_is_given_up_in_time() -> None:

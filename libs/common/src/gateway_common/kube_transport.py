@@ -10,6 +10,7 @@ import io
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from typing import Any
 
 import aiohttp
 import httpx
@@ -36,7 +37,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     def __init__(self, context: ssl.SSLContext) -> None:
         # What the server is asked to speak: a context that offers nothing may meet one that insists.
         context.set_alpn_protocols(["http/1.1"])
-        connector = aiohttp.TCPConnector(
+        connector = _Connector(
             ssl=context,
             limit=MAX_CONNECTIONS,
             keepalive_timeout=KEEPALIVE_EXPIRY,
@@ -100,6 +101,18 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         return self._session.closed and task is not None and not task.cancelling()
 
 
+class _Connector(aiohttp.TCPConnector):
+    """A pool that cuts off what is left before its end, a cancelled call or a watch.
+
+    aiohttp would wait for the peer's farewell in TLS. There is nothing to say to it, and it may be slow to answer.
+    """
+
+    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
+        if should_close or protocol.should_close:
+            protocol.abort()
+        super()._release(key, protocol, should_close=should_close)
+
+
 class _Body(httpx.AsyncByteStream):
     """An answer's body as it comes."""
 
@@ -114,10 +127,6 @@ class _Body(httpx.AsyncByteStream):
             raise _translated(error) from error
 
     async def aclose(self) -> None:
-        connection = self._response.connection
-        if connection is not None and connection.transport is not None:
-            # Left before its end, as watches are. Nothing is to be said to the server, so nothing to wait for.
-            connection.transport.abort()
         self._response.close()
 
 
