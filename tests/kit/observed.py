@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from gateway_common.manifests.installation import Installation
-from gateway_common.model import DaskClusterStatus, Phase
+from gateway_common.model import Condition, DaskClusterStatus, Phase, WorkersStatus
 from gateway_common.names import (
     SCHEDULER_COMPONENT,
     WORKER_COMPONENT,
@@ -15,18 +15,58 @@ from gateway_common.names import (
     service_name,
     worker_pod_name,
 )
+from gateway_common.reasons import Reason
 from gateway_controller.core.observed import Cluster, Observed, Pod, arrange
-from gateway_controller.core.status import Reason
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NAME = "c0ffee"
 CLUSTER_UID = "uid-of-the-cluster"
 SCHEDULER_UID = "uid-of-the-scheduler"
+AT_NOON = "2026-11-23T12:00:00Z"
+NO_WORKERS = WorkersStatus()
+ASPECTS = ("SchedulerCreated", "SchedulerScheduled", "SchedulerReady", "RoutesReady", "WorkersReady", "Ready")
 INSTALLATION = Installation(instance="test", api_url="http://api.gateway:8000/api")
 
 
-def status(phase: Phase = Phase.RUNNING, **values: Any) -> DaskClusterStatus:
-    """A status as the controller leaves it in a phase, once everything has been made."""
+def condition(kind: str, status: str, reason: str, message: str = "", since: str = AT_NOON) -> Condition:
+    return Condition.model_validate(
+        {"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": since}
+    )
+
+
+def conditions(phase: Phase, reason: str = "", message: str = "", workers: WorkersStatus = NO_WORKERS) -> Any:
+    """As they are in a phase once everything has been made, and nothing is out of the ordinary."""
+    made = {
+        "SchedulerCreated": ("True", "ObjectsCreated", ""),
+        "SchedulerScheduled": ("True", "SchedulerScheduled", ""),
+        "RoutesReady": ("True", "ObjectsCreated", ""),
+    }
+    if phase is Phase.RUNNING:
+        summary = f"{workers.running} of {workers.desired} workers run"
+        all_run = workers.running >= workers.desired
+        facts = {
+            **made,
+            "SchedulerReady": ("True", "SchedulerRunning", ""),
+            "WorkersReady": ("True", "WorkersRunning", summary) if all_run else ("False", "WorkersStarting", summary),
+            "Ready": ("True", "SchedulerRunning", ""),
+        }
+    elif phase is Phase.PENDING:
+        waits = ("False", reason, message)
+        facts = {**made, "SchedulerReady": ("Unknown", "SchedulerStarting", ""), "WorkersReady": waits, "Ready": waits}
+    else:
+        over = ("False", reason, message)
+        facts = {**made, "SchedulerReady": over, "RoutesReady": over, "WorkersReady": over, "Ready": over}
+    return [condition(kind, *facts[kind]) for kind in ASPECTS]
+
+
+def with_condition(of: DaskClusterStatus, kind: str, status: str, reason: str, message: str = "") -> DaskClusterStatus:
+    """A status of which one condition is another."""
+    changed = condition(kind, status, reason, message)
+    return of.model_copy(update={"conditions": [changed if one.type == kind else one for one in of.conditions]})
+
+
+def status(phase: Phase = Phase.RUNNING, *, workers: WorkersStatus = NO_WORKERS, **values: Any) -> DaskClusterStatus:
+    """A status as the controller leaves it in a phase, once everything has been made and the pod has a node."""
     made = {
         "credentials": secret_name(NAME),
         "scheduler_pod": scheduler_pod_name(NAME),
@@ -42,8 +82,11 @@ def status(phase: Phase = Phase.RUNNING, **values: Any) -> DaskClusterStatus:
             "reason": Reason.SCHEDULER_RUNNING,
             "message": "The scheduler is running",
             "scheduler_address": "10.0.0.1",
+            "workers": workers,
         }
-    return DaskClusterStatus(phase=phase, **{**made, **said, **values})
+    said |= values
+    said.setdefault("conditions", conditions(phase, said.get("reason", ""), said.get("message") or "", workers))
+    return DaskClusterStatus(phase=phase, **{**made, **said})
 
 
 def cluster(*, config: dict[str, Any] | None = None, **values: Any) -> Cluster:
@@ -69,6 +112,7 @@ def scheduler(**values: Any) -> Pod:
         "running": True,
         "ready": True,
         "ip": "10.0.0.1",
+        "has_node": True,
     }
     return Pod(**{**defaults, **values})
 

@@ -71,7 +71,7 @@ async def test_a_pod_that_kubernetes_will_never_take_fails_the_cluster_and_says_
     controller = await world.controller()
     name = await world.new_cluster(config={"scheduler_extra_pod_labels": {"team": "not a label!"}})
     status = await ends(world, name)
-    assert (status["phase"], status["reason"]) == ("Failed", "SchedulerRejected")
+    assert (status["phase"], status["reason"]) == ("Failed", "PodRejected")
     assert "not a label!" in status["message"]
     assert await world.find(SECRETS, secret_name(name)) is None
     assert controller.calls["create", "pods"] == 1

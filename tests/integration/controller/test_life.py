@@ -81,7 +81,7 @@ async def test_a_stopped_cluster_is_stopping_until_its_pods_are_gone(world: Worl
 
     await eventually(is_over)
     status = await world.status(name)
-    assert status["reason"] == "StopRequested"
+    assert status["reason"] == "Deleted"
     assert datetime.fromisoformat(status["completionTime"]) > datetime.now(UTC) - timedelta(minutes=1)
     assert await world.find(SECRETS, secret_name(name)) is None
     assert await world.workers(name) == []

@@ -16,11 +16,11 @@ from gateway_common.names import SCHEDULER_COMPONENT, WORKER_COMPONENT, schedule
 from gateway_common.object_store import ObjectKey
 from gateway_common.quantities import millicores
 from gateway_common.quota import Kind, Scope, Usage, allowances, room_for_workers, scopes, usage_of
+from gateway_common.reasons import Reason
 from gateway_common.resources import PODS
 from gateway_controller.admission import Admissions
 from gateway_controller.core.observed import Admission, Cluster, Entry, Observed, Pod, arrange, parse_config
 from gateway_controller.core.plan import Create, Delete, DeletePods, plan
-from gateway_controller.core.status import Reason
 from tests.kit.observed import INSTALLATION, NOW
 
 #: Groups of the users; the second has limits of its own, in some of the configurations.

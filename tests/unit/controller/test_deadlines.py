@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_common.config import parse_cluster_config
-from gateway_common.model import Phase
+from gateway_common.model import DaskClusterStatus, Phase
 from gateway_controller.core.deadlines import lifetime_end, next_deadline, scheduler_deadline, seconds_until
 from gateway_controller.core.observed import Admission, Entry, Observed, Pod, read_pod
 from gateway_controller.core.plan import Delete, Plan, plan
 from gateway_controller.core.rules import judge
 from gateway_controller.core.scaling import Scaling, scale_workers
+from tests.kit import pod_statuses as recorded
 from tests.kit.observed import INSTALLATION, NOW, cluster, new_cluster, observe, scheduler, status, worker
 
 INSTANT = timedelta(microseconds=1)
@@ -92,7 +93,7 @@ class TestLifetime:
 
     def test_a_user_who_stops_it_first_is_told_so(self) -> None:
         observed = observe(cluster(active=False, created=ago(100), config={"max_lifetime": 50}), scheduler())
-        assert outcome(observed) == (Phase.STOPPING, "StopRequested")
+        assert outcome(observed) == (Phase.STOPPING, "Deleted")
 
     def test_it_ends_while_it_waits_for_room(self) -> None:
         observed = Observed(new_cluster(created=ago(40), config={"max_lifetime": 100}), admission=WAITING)
@@ -122,55 +123,53 @@ def starting(pod: Pod, **values: Any) -> Observed:
     return observe(cluster(**of), pod)
 
 
-def scheduler_manifest(node: str = "", conditions: Any = (), state: Any = None) -> dict[str, Any]:
+def starting_pod(status: dict[str, Any]) -> Pod:
     """A scheduler's pod that was made a minute ago, as the API server has it."""
     made = scheduler()
     labels = {"gateway.dask.org/cluster": made.cluster, "app.kubernetes.io/component": made.component}
-    statuses = [{"name": "dask-scheduler", "state": state}] if state else []
-    return {
-        "metadata": {
-            "name": made.name,
-            "namespace": made.namespace,
-            "uid": made.uid,
-            "creationTimestamp": ago(60),
-            "labels": labels,
-            "ownerReferences": [{"uid": made.owner_uid}],
-        },
-        "spec": {"containers": [{"name": "dask-scheduler"}], **({"nodeName": node} if node else {})},
-        "status": {"phase": "Pending", "conditions": list(conditions), "containerStatuses": statuses},
+    metadata = {
+        "name": made.name,
+        "namespace": made.namespace,
+        "uid": made.uid,
+        "creationTimestamp": ago(60),
+        "labels": labels,
+        "ownerReferences": [{"uid": made.owner_uid}],
     }
+    return read_pod({"metadata": metadata, "spec": {"containers": [{"name": "dask-scheduler"}]}, "status": status})
 
 
 class TestSchedulerStart:
     @pytest.mark.parametrize(
-        ("manifest", "said"),
+        ("pod_status", "waits_for", "said"),
         [
             pytest.param(
-                scheduler_manifest(
-                    conditions=[
-                        {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available: 3 too small."}
-                    ]
-                ),
-                "its pod has no node yet: 0/3 nodes are available: 3 too small.",
+                recorded.UNSCHEDULABLE,
+                "Unschedulable",
+                f"no node has room for it: {recorded.UNSCHEDULABLE_SENTENCE}",
                 id="not scheduled",
             ),
-            pytest.param(scheduler_manifest(), "its pod has no node yet", id="not scheduled, and nobody says why"),
             pytest.param(
-                scheduler_manifest("a", state={"waiting": {"reason": "ImagePullBackOff", "message": "no image x:1"}}),
-                "its container does not run yet: ImagePullBackOff: no image x:1",
-                id="not running",
+                recorded.NOBODY_CARES,
+                "SchedulerStarting",
+                "its pod has no node yet",
+                id="not scheduled, and nobody says why",
             ),
-            pytest.param(scheduler_manifest("a"), "its container does not run yet", id="on a node that says nothing"),
             pytest.param(
-                scheduler_manifest("a", state={"running": {}}), "it runs, but does not serve yet", id="not serving"
+                recorded.CREATING, "SchedulerStarting", "its container does not run yet", id="a node that says nothing"
+            ),
+            pytest.param(
+                recorded.on_a_node(recorded.container({"running": {}}) | {"ready": False}, phase="Running"),
+                "SchedulerStarting",
+                "it runs, but does not serve yet",
+                id="not serving",
             ),
         ],
     )
     def test_a_scheduler_that_takes_too_long_fails_its_cluster_which_says_what_it_waited_for(
-        self, manifest: dict[str, Any], said: str
+        self, pod_status: dict[str, Any], waits_for: str, said: str
     ) -> None:
-        observed = starting(read_pod(manifest))
-        assert outcome(observed, NOW - INSTANT) == (Phase.PENDING, "SchedulerStarting")
+        observed = starting(starting_pod(pod_status))
+        assert outcome(observed, NOW - INSTANT) == (Phase.PENDING, waits_for)
         stopping = decide(observed)
         assert (stopping.status.phase, stopping.status.reason) == (Phase.STOPPING, "StartTimeout")
         assert stopping.status.message == f"The scheduler did not start in time: {said}"
@@ -205,7 +204,70 @@ class TestSchedulerStart:
 
     def test_a_user_who_stops_it_first_is_told_so(self) -> None:
         observed = starting(scheduler(created=ago(3600), running=False, ready=False, ip=""), active=False)
-        assert outcome(observed) == (Phase.STOPPING, "StopRequested")
+        assert outcome(observed) == (Phase.STOPPING, "Deleted")
+
+
+class TestSchedulerStartError:
+    def observed(self, pod_status: dict[str, Any], of: DaskClusterStatus | None = None, **config: Any) -> Observed:
+        values = {"created": ago(3600), "config": config, "status": of or status(Phase.PENDING)}
+        return observe(cluster(**values), starting_pod(pod_status))
+
+    def test_an_error_that_does_not_pass_within_a_minute_fails_the_cluster_with_its_reason(self) -> None:
+        first = decide(self.observed(recorded.CONFIG_ERROR))
+        assert (first.status.phase, first.status.reason) == (Phase.PENDING, "CreateContainerConfigError")
+        assert first.requeue_after == 60
+
+        later = self.observed(recorded.CONFIG_ERROR, first.status)
+        minute = NOW + timedelta(seconds=60)
+        assert decide(later, minute - INSTANT).status == first.status
+        stopping = decide(later, minute).status
+        assert (stopping.phase, stopping.reason) == (Phase.STOPPING, "CreateContainerConfigError")
+        assert (
+            stopping.message
+            == "The scheduler can't start: its container can't be configured: secret \"aws-keys\" not found"
+        )
+
+    def test_one_error_after_the_other_is_one_error(self) -> None:
+        first = decide(self.observed(recorded.ERR_IMAGE_PULL)).status
+        half = decide(self.observed(recorded.CONFIG_ERROR, first), NOW + timedelta(seconds=30)).status
+        over = self.observed(recorded.CONFIG_ERROR, half)
+        assert outcome(over, NOW + timedelta(seconds=60)) == (Phase.STOPPING, "CreateContainerConfigError")
+
+    def test_an_error_that_passes_and_comes_again_has_its_whole_time_again(self) -> None:
+        first = decide(self.observed(recorded.ERR_IMAGE_PULL)).status
+        passed = decide(self.observed(recorded.CREATING, first), NOW + timedelta(seconds=50)).status
+        again = decide(self.observed(recorded.ERR_IMAGE_PULL, passed), NOW + timedelta(seconds=55))
+        assert (again.status.phase, again.requeue_after) == (Phase.PENDING, 60)
+
+    def test_a_kubelet_that_forgets_the_registrys_words_is_reminded(self) -> None:
+        first = decide(self.observed(recorded.ERR_IMAGE_PULL)).status
+        bare = self.observed(recorded.BARE_IMAGE_PULL_BACK_OFF, first)
+        assert decide(bare).status == first
+        stopping = decide(bare, NOW + timedelta(seconds=60)).status
+        assert stopping.message == f"The scheduler can't start: its image can't be pulled: {recorded.REGISTRY_WORDS}"
+
+    @pytest.mark.parametrize("pod_status", [recorded.INVALID_IMAGE_NAME, recorded.NEVER_PULL])
+    def test_what_never_passes_fails_at_once(self, pod_status: dict[str, Any]) -> None:
+        assert outcome(self.observed(pod_status))[0] is Phase.STOPPING
+        waiting = self.observed(pod_status, scheduler_start_error_timeout=0)
+        assert outcome(waiting, NOW + timedelta(days=9))[0] is Phase.PENDING
+
+    def test_waiting_for_a_node_is_no_error(self) -> None:
+        first = decide(self.observed(recorded.UNSCHEDULABLE))
+        assert (first.status.reason, first.requeue_after) == ("Unschedulable", None)
+        later = self.observed(recorded.UNSCHEDULABLE, first.status)
+        assert outcome(later, NOW + timedelta(days=9)) == (Phase.PENDING, "Unschedulable")
+
+    def test_time_without_a_node_takes_nothing_off(self) -> None:
+        first = decide(self.observed(recorded.UNSCHEDULABLE)).status
+        hour = NOW + timedelta(hours=1)
+        assert decide(self.observed(recorded.ERR_IMAGE_PULL, first), hour).requeue_after == 60
+
+    def test_zero_waits_for_ever(self) -> None:
+        first = decide(self.observed(recorded.ERR_IMAGE_PULL, scheduler_start_error_timeout=0))
+        assert first.requeue_after is None
+        later = self.observed(recorded.ERR_IMAGE_PULL, first.status, scheduler_start_error_timeout=0)
+        assert outcome(later, NOW + timedelta(days=9)) == (Phase.PENDING, "ImagePullBackOff")
 
 
 def slow(slot: int, seconds: int, **values: Any) -> Pod:
@@ -311,6 +373,7 @@ def test_between_a_look_and_the_next_one_that_is_due_nothing_would_be_decided_ot
     if now.status.phase is Phase.STOPPING:
         assert now.requeue_after is None or now.requeue_after <= 2
         return
+    observed = replace(observed, cluster=replace(of, status=now.status))
     due = next_deadline(observed, NOW)
     assert now.requeue_after == seconds_until(due, NOW)
     until = due - INSTANT if due else NOW + timedelta(days=9)

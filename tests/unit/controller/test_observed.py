@@ -1,11 +1,14 @@
 """Views of manifests: what is kept of them, and which difference wakes anybody."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gateway_common.model import Phase
-from gateway_controller.core.observed import Pod, pod_matters, read_cluster, read_pod
+from gateway_common.reasons import Reason
+from gateway_controller.core.observed import Pod, Wake, classify_change, read_cluster, read_pod
+from gateway_controller.core.pod_problem import Problem
 from tests.kit.clusters import dask_cluster
 from tests.kit.observed import CLUSTER_UID, NAME, cluster, observe, scheduler, worker
 
@@ -32,8 +35,7 @@ def containers(state: dict[str, Any], name: str = "dask-scheduler") -> list[dict
 
 def test_a_pod_that_nobody_has_scheduled_is_seen() -> None:
     pod = read_pod(pod_manifest(phase="Pending"))
-    lacking = "its pod has no node yet"
-    assert pod == scheduler(uid="uid", running=False, ready=False, ip="", lacking=lacking)
+    assert pod == scheduler(uid="uid", running=False, ready=False, ip="", has_node=False)
 
 
 def test_a_scheduler_serves_when_its_own_container_runs_and_its_pod_is_ready() -> None:
@@ -43,24 +45,7 @@ def test_a_scheduler_serves_when_its_own_container_runs_and_its_pod_is_ready() -
         "containerStatuses": containers({"running": {"startedAt": "2026-11-23T10:00:00Z"}}),
         "conditions": [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True"}],
     }
-    assert read_pod(pod_manifest(**status)) == scheduler(uid="uid")
-
-
-@pytest.mark.parametrize(
-    ("status", "failure"),
-    [
-        (
-            {"phase": "Running", "containerStatuses": containers({"terminated": {"exitCode": 1, "reason": "Error"}})},
-            "it exited with code 1 (Error)",
-        ),
-        ({"phase": "Failed", "reason": "Evicted", "message": "low on memory"}, "its pod was Evicted: low on memory"),
-        ({"phase": "Failed"}, "its pod is Failed"),
-    ],
-)
-def test_the_end_of_a_scheduler_is_said_in_words(status: dict[str, Any], failure: str) -> None:
-    pod = read_pod(pod_manifest(**status))
-    assert pod.finished
-    assert pod.failure == failure
+    assert read_pod(pod_manifest(**status)) == scheduler(uid="uid", log_container="dask-scheduler")
 
 
 def test_a_worker_whose_container_is_restarted_in_place_is_not_finished() -> None:
@@ -92,28 +77,40 @@ def test_a_heartbeat_of_the_kubelet_changes_nothing() -> None:
     assert at("2026-11-23T10:00:00Z") == at("2026-11-23T10:00:01Z")
 
 
+CRASHING = Problem(Reason.CRASH_LOOP_BACK_OFF, "it exited with code 1")
+NO_NODE = scheduler(running=False, ready=False, ip="", has_node=False)
+NO_ROOM = replace(NO_NODE, problem=Problem(Reason.UNSCHEDULABLE, "no node has room for it"))
+
+
 @pytest.mark.parametrize(
-    ("old", "new", "matters"),
+    ("old", "new", "wake"),
     [
-        (None, worker(0), True),
-        (worker(0), None, True),
-        (worker(0, running=False), worker(0), False),
-        (worker(0), worker(0, running=False), True),
-        (worker(0), worker(0, running=False, finished=True), True),
-        (worker(0), worker(0, deleting=True), True),
-        (scheduler(ready=False), scheduler(), True),
-        (scheduler(), scheduler(), False),
+        (None, worker(0), Wake.LATER),
+        (worker(0), None, Wake.NOW),
+        (worker(0, running=False), worker(0), Wake.LATER),
+        (worker(0, running=False), worker(0, running=False, problem=CRASHING), Wake.LATER),
+        (worker(0), worker(0, running=False), Wake.NOW),
+        (worker(0), worker(0, running=False, finished=True), Wake.NOW),
+        (worker(0), worker(0, deleting=True), Wake.NOW),
+        (worker(0), worker(0), Wake.NEVER),
+        (None, NO_NODE, Wake.NOW),
+        (NO_NODE, replace(NO_NODE, has_node=True, scheduled_at="2026-11-23T12:00:00Z"), Wake.LATER),
+        (NO_NODE, NO_ROOM, Wake.NOW),
+        (NO_ROOM, NO_NODE, Wake.NOW),
+        (NO_ROOM, replace(NO_NODE, has_node=True), Wake.NOW),
+        (scheduler(ready=False), scheduler(), Wake.NOW),
+        (scheduler(), scheduler(), Wake.NEVER),
     ],
 )
-def test_only_a_change_that_can_change_a_decision_matters(old: Pod | None, new: Pod | None, *, matters: bool) -> None:
-    assert pod_matters(old, new) is matters
+def test_what_only_changes_the_words_of_a_status_can_wait(old: Pod | None, new: Pod | None, wake: Wake) -> None:
+    assert classify_change(old, new) is wake
 
 
 def test_a_hand_made_cluster_has_defaults_for_everything() -> None:
     manifest = dask_cluster(name=NAME)
     manifest["spec"] = {"username": "alice"}
     view = read_cluster(manifest)
-    assert (view.active, view.replicas, view.config) == (True, 0, b"{}")
+    assert (view.active, view.stop_reason, view.replicas, view.config) == (True, "", 0, b"{}")
     assert view.status.phase is Phase.PENDING
 
 

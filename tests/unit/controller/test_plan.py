@@ -8,7 +8,7 @@ import pytest
 from gateway_common.config import parse_cluster_config
 from gateway_common.manifests.scheduler_pod import build_scheduler_pod
 from gateway_common.manifests.worker_pod import build_worker_pods
-from gateway_common.model import DaskClusterStatus, Phase
+from gateway_common.model import DaskClusterStatus, Phase, WorkersStatus
 from gateway_common.resources import INGRESSROUTES, INGRESSROUTETCPS, PODS, SECRETS, SERVICES
 from gateway_controller.core.build.ingress_route import build_ingress_route
 from gateway_controller.core.build.ingress_route_tcp import build_ingress_route_tcp
@@ -17,13 +17,29 @@ from gateway_controller.core.observed import Observed
 from gateway_controller.core.plan import Create, CreateCredentials, Delete, DeletePods, Owner, Plan
 from gateway_controller.core.plan import plan as decide
 from gateway_controller.core.scaling import MOST_AT_ONCE
-from tests.kit.observed import INSTALLATION, NOW, cluster, new_cluster, observe, scheduler, status, worker
+from tests.kit.observed import (
+    ASPECTS,
+    INSTALLATION,
+    NOW,
+    cluster,
+    condition,
+    new_cluster,
+    observe,
+    scheduler,
+    status,
+    with_condition,
+    worker,
+)
 
 CONFIG = parse_cluster_config({})
 SELECTOR = "gateway.dask.org/instance=test,gateway.dask.org/cluster=c0ffee"
 SECRET = Delete(SECRETS, "dask-credentials-c0ffee")
 COMPLETED = "2026-11-23T12:00:00Z"
-STOP = {"reason": "StopRequested", "message": "The cluster was asked to stop"}
+STOP = {"reason": "Deleted", "message": "The cluster was asked to stop"}
+#: As far as the first plan comes.
+WITHOUT_NODE = with_condition(
+    status(Phase.PENDING), "SchedulerScheduled", "False", "SchedulerStarting", "The scheduler is starting"
+)
 LOST = {"reason": "SchedulerLost", "message": "The scheduler's pod was deleted"}
 
 
@@ -45,9 +61,7 @@ def routes() -> tuple[Create, ...]:
 
 def test_everything_of_a_new_cluster_is_made_at_once() -> None:
     pod = Create(PODS, build_scheduler_pod(INSTALLATION, cluster().full_name, CONFIG), Owner.CLUSTER)
-    assert plan(observe(new_cluster())) == Plan(
-        status(Phase.PENDING), actions=((CreateCredentials(),), (pod,), routes())
-    )
+    assert plan(observe(new_cluster())) == Plan(WITHOUT_NODE, actions=((CreateCredentials(),), (pod,), routes()))
 
 
 def test_after_a_restart_between_the_calls_the_scheduler_that_is_there_is_kept() -> None:
@@ -66,11 +80,12 @@ def test_a_scheduler_that_serves_makes_its_cluster_run_with_its_address() -> Non
 
 def test_that_a_cluster_runs_does_not_depend_on_workers_that_a_quota_may_forbid() -> None:
     pending = cluster(status=status(Phase.PENDING), replicas=3)
-    assert plan(observe(pending, scheduler())) == Plan(status(Phase.RUNNING))
+    assert plan(observe(pending, scheduler())) == Plan(status(Phase.RUNNING, workers=WorkersStatus(desired=3)))
 
 
 def test_a_steady_cluster_needs_nothing() -> None:
-    observed = observe(cluster(replicas=2), scheduler(), worker(0), worker(1))
+    steady = status(workers=WorkersStatus(desired=2, running=2))
+    observed = observe(cluster(replicas=2, status=steady), scheduler(), worker(0), worker(1))
     assert plan(observed) == Plan(observed.cluster.status)
 
 
@@ -78,7 +93,7 @@ def test_workers_are_made_in_growing_batches() -> None:
     manifests = build_worker_pods(INSTALLATION, cluster().full_name, CONFIG, range(5))
     pods = [Create(PODS, pod, Owner.SCHEDULER) for pod in manifests]
     assert plan(observe(cluster(replicas=5), scheduler())) == Plan(
-        status(), actions=((pods[0],), (pods[1], pods[2]), (pods[3], pods[4]))
+        status(workers=WorkersStatus(desired=5)), actions=((pods[0],), (pods[1], pods[2]), (pods[3], pods[4]))
     )
 
 
@@ -86,7 +101,7 @@ def test_ended_workers_are_deleted_before_others_take_their_place() -> None:
     ended = worker(0, running=False, finished=True)
     (fresh,) = build_worker_pods(INSTALLATION, cluster().full_name, CONFIG, [1])
     assert plan(observe(cluster(replicas=1), scheduler(), ended)) == Plan(
-        status(),
+        status(workers=WorkersStatus(desired=1)),
         actions=((Delete(PODS, ended.name, ended.uid),), (Create(PODS, fresh, Owner.SCHEDULER),)),
     )
 
@@ -149,7 +164,8 @@ def test_a_cluster_is_stopped_when_no_pod_is_left() -> None:
 
 
 def test_a_cluster_that_is_stopped_before_anything_was_made_is_over_in_one_step() -> None:
-    stopped = DaskClusterStatus(phase=Phase.STOPPED, **STOP, completion_time=COMPLETED)
+    conditions = [condition(kind, "False", **STOP) for kind in ASPECTS]
+    stopped = DaskClusterStatus(phase=Phase.STOPPED, **STOP, conditions=conditions, completion_time=COMPLETED)
     assert plan(observe(new_cluster(active=False))) == Plan(stopped, actions=((SECRET,),))
 
 

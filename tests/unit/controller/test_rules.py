@@ -3,13 +3,20 @@
 import pytest
 
 from gateway_common.model import Phase
+from gateway_common.reasons import Reason
 from gateway_controller.core.observed import Observed
+from gateway_controller.core.pod_problem import Problem
 from gateway_controller.core.rules import judge
 from tests.kit.observed import NOW, cluster, new_cluster, observe, scheduler, status
 
 PENDING = cluster(status=status(Phase.PENDING))
 RUNNING = cluster()
 INVALID = {"worker_cores": -1}
+FAILED = Problem(Reason.SCHEDULER_FAILED, "it exited with code 3")
+OOM_KILLED = Problem(Reason.OOM_KILLED, "it used more memory than its limit, and was killed")
+EVICTED = Problem(Reason.EVICTED, "its pod was evicted: Eviction API: evicting")
+NODE_LOST = Problem(Reason.NODE_LOST, "its node was lost")
+NO_ROOM = Problem(Reason.UNSCHEDULABLE, "no node has room for it: 0/3 nodes are available")
 
 
 @pytest.mark.parametrize(
@@ -48,16 +55,58 @@ INVALID = {"worker_cores": -1}
             id="a failed probe stops nothing",
         ),
         pytest.param(
-            observe(PENDING, scheduler(finished=True, failure="it exited with code 1 (Error)")),
+            observe(PENDING, scheduler(finished=True, problem=FAILED)),
             Phase.STOPPING,
             "SchedulerFailed",
             id="a scheduler that ends while it starts fails its cluster",
         ),
         pytest.param(
-            observe(RUNNING, scheduler(finished=True, failure="it exited with code 0")),
+            observe(RUNNING, scheduler(finished=True, problem=FAILED)),
             Phase.STOPPING,
             "SchedulerFailed",
             id="a scheduler that ends fails its cluster whatever its exit code",
+        ),
+        pytest.param(
+            observe(RUNNING, scheduler(finished=True, problem=OOM_KILLED)),
+            Phase.STOPPING,
+            "OOMKilled",
+            id="a scheduler that used too much memory says so",
+        ),
+        pytest.param(
+            observe(RUNNING, scheduler(finished=True, problem=EVICTED)),
+            Phase.STOPPING,
+            "Evicted",
+            id="a scheduler whose node needed room says so",
+        ),
+        pytest.param(
+            observe(RUNNING, scheduler(deleting=True, problem=NODE_LOST)),
+            Phase.STOPPING,
+            "NodeLost",
+            id="a scheduler that goes with its node says so",
+        ),
+        pytest.param(
+            observe(PENDING, scheduler(running=False, ready=False, ip="", problem=NO_ROOM)),
+            Phase.PENDING,
+            "Unschedulable",
+            id="what a scheduler waits for is said while it waits",
+        ),
+        pytest.param(
+            observe(cluster(active=False, stop_reason="IdleTimeout"), scheduler()),
+            Phase.STOPPING,
+            "IdleTimeout",
+            id="a scheduler may stop its cluster for want of work",
+        ),
+        pytest.param(
+            observe(cluster(active=False, stop_reason="NoClientTimeout"), scheduler()),
+            Phase.STOPPING,
+            "NoClientTimeout",
+            id="or for want of clients",
+        ),
+        pytest.param(
+            observe(cluster(active=False, stop_reason="SchedulerFailed"), scheduler()),
+            Phase.STOPPING,
+            "Deleted",
+            id="for nothing else",
         ),
         pytest.param(
             observe(RUNNING), Phase.STOPPING, "SchedulerLost", id="a scheduler that is gone fails its cluster"
@@ -71,13 +120,13 @@ INVALID = {"worker_cores": -1}
         pytest.param(
             observe(cluster(active=False), scheduler()),
             Phase.STOPPING,
-            "StopRequested",
+            "Deleted",
             id="a cluster that is asked to stop stops",
         ),
         pytest.param(
             observe(cluster(active=False)),
             Phase.STOPPING,
-            "StopRequested",
+            "Deleted",
             id="a stop is no failure even if the scheduler is gone already",
         ),
         pytest.param(
@@ -107,7 +156,7 @@ INVALID = {"worker_cores": -1}
         pytest.param(
             Observed(new_cluster(), refusal="spec.containers: wrong"),
             Phase.STOPPING,
-            "SchedulerRejected",
+            "PodRejected",
             id="a scheduler pod that is refused for good is not tried for ever",
         ),
         pytest.param(
@@ -123,9 +172,9 @@ INVALID = {"worker_cores": -1}
             id="what failed stays failed",
         ),
         pytest.param(
-            observe(cluster(status=status(Phase.STOPPED, reason="StopRequested")), scheduler()),
+            observe(cluster(status=status(Phase.STOPPED, reason="Deleted")), scheduler()),
             Phase.STOPPED,
-            "StopRequested",
+            "Deleted",
             id="what stopped stays stopped",
         ),
     ],
@@ -139,7 +188,7 @@ def test_the_first_rule_that_applies_decides(observed: Observed, phase: Phase, r
     ("observed", "said"),
     [
         (observe(new_cluster(config=INVALID)), "worker_cores: must be greater than 0, got -1"),
-        (observe(RUNNING, scheduler(finished=True, failure="it exited with code 3 (Error)")), "exited with code 3"),
+        (observe(RUNNING, scheduler(finished=True, problem=FAILED)), "The scheduler ended: it exited with code 3"),
         (Observed(new_cluster(), refusal="a quota of nonsense"), "a quota of nonsense"),
         (observe(RUNNING), "The scheduler's pod was deleted"),
     ],

@@ -2,10 +2,9 @@
 
 import pytest
 
-from gateway_common.errors import Forbidden
-from gateway_common.model import DaskClusterStatus, Phase
-from gateway_controller.core.status import LONGEST_MESSAGE, status_patch, with_completion, with_problem
-from tests.kit.observed import NOW, status
+from gateway_common.model import DaskClusterStatus, Phase, SchedulerFailure, WorkersStatus
+from gateway_controller.core.status import can_wait, last_part, status_patch, with_completion, with_failure, with_log
+from tests.kit.observed import NOW, status, with_condition
 
 
 def test_a_status_that_did_not_change_is_not_written() -> None:
@@ -15,7 +14,7 @@ def test_a_status_that_did_not_change_is_not_written() -> None:
 def test_a_changed_status_is_written_whole_to_the_very_cluster_that_was_looked_at() -> None:
     assert status_patch("uid", status(), DaskClusterStatus(credentials="secret")) == [
         {"op": "test", "path": "/metadata/uid", "value": "uid"},
-        {"op": "add", "path": "/status", "value": {"phase": "Pending", "credentials": "secret"}},
+        {"op": "add", "path": "/status", "value": {"phase": "Pending", "conditions": [], "credentials": "secret"}},
     ]
 
 
@@ -27,15 +26,51 @@ def test_completion_has_its_time_and_keeps_the_reason() -> None:
     )
 
 
-def test_a_problem_is_said_in_the_phase_in_which_it_occurs() -> None:
-    assert with_problem(status(), Forbidden("exceeded quota")) == status(reason="Forbidden", message="exceeded quota")
+@pytest.mark.parametrize(
+    ("changed", "waits"),
+    [
+        (status(), True),
+        (status(workers=WorkersStatus(desired=3, pending=3)), True),
+        (status(message="2 of 3 workers run; 1 can't: no node has room for it"), True),
+        (status(reason="Unschedulable", message="0 of 3 workers run"), True),
+        (status(observed_generation=7), True),
+        (status(scheduler_address="10.0.0.2"), False),
+        (status(Phase.STOPPING, reason="Deleted"), False),
+    ],
+)
+def test_of_a_cluster_that_runs_only_how_its_workers_are_may_wait(changed: DaskClusterStatus, *, waits: bool) -> None:
+    assert can_wait(status(), changed) is waits
 
 
-@pytest.mark.parametrize("phase", [Phase.STOPPING, Phase.STOPPED, Phase.FAILED])
-def test_a_cluster_that_ends_goes_on_saying_why(phase: Phase) -> None:
-    ending = status(phase, reason="SchedulerLost")
-    assert with_problem(ending, Forbidden("no")) == ending
+@pytest.mark.parametrize(
+    ("changed", "waits"),
+    [
+        (with_condition(status(Phase.PENDING), "SchedulerScheduled", "False", "SchedulerStarting"), True),
+        (status(Phase.PENDING, message="The scheduler can't start yet: other words"), True),
+        (status(Phase.PENDING, reason="Unschedulable"), False),
+        (status(), False),
+    ],
+)
+def test_of_a_cluster_that_starts_a_new_reason_is_written_at_once(changed: DaskClusterStatus, *, waits: bool) -> None:
+    assert can_wait(status(Phase.PENDING), changed) is waits
 
 
-def test_a_long_answer_is_cut() -> None:
-    assert len(with_problem(status(), Forbidden("x" * 5000)).message or "") == LONGEST_MESSAGE
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("", ""),
+        ("one\ntwo\n", "one\ntwo"),
+        ("first line\nsecond\nthird", "second\nthird"),
+        ("a line that is far too long", "at is far too long"),
+        ("\N{EURO SIGN}" * 7, "\N{EURO SIGN}" * 6),
+    ],
+)
+def test_of_a_log_the_last_whole_lines_are_kept(text: str, kept: str) -> None:
+    assert last_part(text, 18) == kept
+
+
+def test_a_failure_without_exit_code_and_log_is_not_worth_a_word() -> None:
+    failed = status(Phase.STOPPING, reason="SchedulerLost")
+    assert with_failure(failed, None) == failed
+    assert with_log(failed, "bye").scheduler_failure == SchedulerFailure(log="bye")
+    assert with_log(with_failure(failed, 3), "bye").scheduler_failure == SchedulerFailure(exit_code=3, log="bye")

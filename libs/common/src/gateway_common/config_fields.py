@@ -109,6 +109,13 @@ class ClusterFields(BaseModel):
         description="Seconds until a scheduler must serve, else its cluster fails; 0: it may take for ever, as while "
         "nodes are added.",
     )
+    scheduler_start_error_timeout: Seconds = setting(
+        60.0,
+        unit="seconds",
+        values="scheduler.startErrorTimeout",
+        description="Seconds for which a scheduler's pod may be in an error that rarely passes by itself (no such "
+        "image, a Secret that is missing, an init container that fails) before its cluster fails; 0: for ever.",
+    )
     worker_start_timeout: Seconds = setting(
         0.0,
         unit="seconds",

@@ -22,7 +22,7 @@ from gateway_common.kube_configuration import kr8s_configuration
 from gateway_common.kube_decode import WatchEvent, parse_events
 from gateway_common.kube_errors import error_from_transport
 from gateway_common.kube_transport import AiohttpTransport
-from gateway_common.resources import Resource
+from gateway_common.resources import PODS, Resource
 from gateway_common.token_bucket import TokenBucket
 
 #: A Kubernetes object as JSON.
@@ -33,6 +33,9 @@ MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 #: JSON is YAML, and older servers know no other media type for server-side apply.
 APPLY_PATCH = "application/apply-patch+yaml"
+
+#: A line may be of any length. The limit cuts off the end, which is what matters: it only guards against nonsense.
+LONGEST_LOG = 1 << 20
 
 _HEADERS = {
     # Also what the server records as the writer of a field.
@@ -199,6 +202,16 @@ class KubeClient:
             raise Invalid(f"deleting {resource.plural} by selector takes a selector")
         params = {"labelSelector": label_selector}
         await self._call("deletecollection", "DELETE", resource, resource_path(resource, namespace), params=params)
+
+    async def pod_log(self, name: str, *, namespace: str, container: str, tail_lines: int) -> str:
+        """The last lines that a container has written, at most `LONGEST_LOG` bytes of them.
+
+        Of one that is between two runs those of the last one. Raises Invalid while there is none.
+        """
+        params = {"container": container, "tailLines": tail_lines, "limitBytes": LONGEST_LOG}
+        path = resource_path(PODS, namespace, name, "log")
+        text: str = await self._caller.call(Call("get", "GET", PODS, path, params, is_text=True))
+        return text
 
     @asynccontextmanager
     async def watch(

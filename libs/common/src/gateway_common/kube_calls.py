@@ -41,7 +41,7 @@ class Session(Protocol):
 
 
 class Call(NamedTuple):
-    """One request, and whether sending it twice does no harm."""
+    """One request, whether sending it twice does no harm, and whether its answer is text instead of JSON."""
 
     verb: str
     method: str
@@ -51,6 +51,7 @@ class Call(NamedTuple):
     body: Any = None
     content_type: str = "application/json"
     idempotent: bool = True
+    is_text: bool = False
 
 
 class Channel:
@@ -181,7 +182,7 @@ class Caller:
                 code = response.status_code
                 if response.is_error:
                     raise error_from_answer(code, response.content, response.headers)
-                return parse_json(response.content)
+                return response.content.decode(errors="replace") if call.is_text else parse_json(response.content)
         finally:
             self._count(call, code)
 

@@ -25,9 +25,9 @@ from gateway_common.quota import (
     usage_of,
     worker_usage,
 )
+from gateway_common.reasons import Reason
 from gateway_controller.core.observed import Admission, Cluster, Entry, Observed, parse_config
 from gateway_controller.core.scaling import asked_workers
-from gateway_controller.core.status import Reason
 from gateway_controller.waiting import Limit, Line, Order, Shortage, Terms, Waiter, terms_of
 
 Wake = Callable[[ObjectKey], None]

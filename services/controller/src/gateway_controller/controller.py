@@ -17,9 +17,13 @@ from gateway_common.object_store import ObjectKey
 from gateway_common.quota import has_limits
 from gateway_controller.admission import Admissions
 from gateway_controller.cleanup import Cleanup
+from gateway_controller.events import Events
 from gateway_controller.informers import Informers
 from gateway_controller.queue import WorkQueue
 from gateway_controller.reconcile import Reconciler
+
+#: What only changes how workers are counted waits so long for more of its kind.
+LATER_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -32,15 +36,20 @@ class Controller:
         self.queue = WorkQueue(base_delay=group.backoff_base_delay, max_delay=group.backoff_max_delay)
         self._parallelism = asyncio.Semaphore(group.parallelism)
         self._informers = Informers(
-            client, instance=settings.instance, namespaces=settings.namespaces, wake=self._changed
+            client,
+            instance=settings.instance,
+            namespaces=settings.namespaces,
+            wake=self._changed,
+            wake_later=lambda key: self.queue.add_after(key, LATER_SECONDS),
         )
         self._admissions = Admissions(settings, self.queue.add) if has_limits(settings) else None
+
+        def now() -> datetime:
+            return datetime.fromtimestamp(clock(), UTC)
+
+        self._events = Events(client, now)
         self._reconciler = Reconciler(
-            client,
-            self._informers,
-            installation_of(settings),
-            lambda: datetime.fromtimestamp(clock(), UTC),
-            self._admissions,
+            client, self._informers, installation_of(settings), now, self._events, self._admissions
         )
         self._cleanup = Cleanup(
             client,
@@ -64,6 +73,7 @@ class Controller:
             self._reconciler.recover()
             self._synced.set()
             group.create_task(self._cleanup.run())
+            group.create_task(self._events.run())
             while True:
                 await self._parallelism.acquire()
                 key = await self.queue.get()

@@ -6,19 +6,22 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from gateway_common.errors import AlreadyExists, Conflict, Invalid, KubeError, NotFound
+from gateway_common.errors import AlreadyExists, Conflict, Forbidden, Invalid, KubeError, NotFound
 from gateway_common.kube import KubeClient
 from gateway_common.manifests.installation import Installation
 from gateway_common.manifests.metadata import with_owner
 from gateway_common.model import DaskClusterStatus
 from gateway_common.names import CLUSTER_LABEL, INSTANCE_LABEL, scheduler_pod_name
 from gateway_common.object_store import ObjectKey
+from gateway_common.reasons import Reason
 from gateway_common.resources import DASKCLUSTERS, PODS, SECRETS, Resource
 from gateway_controller.certificates import make_credentials
 from gateway_controller.core.build.secret import build_secret
 from gateway_controller.core.observed import Cluster, Observed
 from gateway_controller.core.plan import Action, Batch, Create, CreateCredentials, Delete, DeletePods, Owner
+from gateway_controller.core.refusals import classify_refusal
 from gateway_controller.core.status import status_patch
+from gateway_controller.events import Events
 from gateway_controller.informers import Informers
 from gateway_controller.observe import Observer
 
@@ -45,12 +48,14 @@ class Executor:
         observer: Observer,
         installation: Installation,
         now: Callable[[], datetime],
+        events: Events,
     ) -> None:
         self._client = client
         self._informers = informers
         self._observer = observer
         self._installation = installation
         self._now = now
+        self._events = events
         self._calls = asyncio.Semaphore(MOST_CALLS)
 
     async def execute(self, observed: Observed, actions: tuple[Batch, ...]) -> None:
@@ -74,6 +79,7 @@ class Executor:
                     DASKCLUSTERS, cluster.name, patch, namespace=cluster.namespace, subresource="status"
                 )
                 self._informers.clusters.absorb(answer)
+                self._events.tell(cluster, status)
 
     async def _act(self, run: "_Run", action: Action) -> None:
         async with self._calls:
@@ -101,7 +107,9 @@ class Executor:
     async def _create_scheduler(self, run: "_Run", manifest: dict[str, Any]) -> str:
         try:
             pod = await self._create(run.cluster, PODS, run.owned_by_cluster(manifest))
-        except Invalid as error:
+        except (Invalid, Forbidden) as error:
+            if classify_refusal(error) != Reason.POD_REJECTED:
+                raise
             raise SchedulerRejected(str(error)) from error
         uid: str = pod["metadata"]["uid"]
         return uid

@@ -9,17 +9,23 @@ from gateway_common.kube import KubeClient
 from gateway_common.names import instance_selector
 from gateway_common.object_store import ObjectKey
 from gateway_common.resources import DASKCLUSTERS, PODS
-from gateway_controller.core.observed import Cluster, Pod, pod_matters, read_cluster, read_pod
+from gateway_controller.core.observed import Cluster, Pod, Wake, classify_change, read_cluster, read_pod
 
 T = TypeVar("T")
-Wake = Callable[[ObjectKey], None]
+Waker = Callable[[ObjectKey], None]
 
 
 class Informers:
-    """`clusters` by key, `pods` by key and by their cluster's key. `wake` is called with a cluster's key."""
+    """`clusters` by key, `pods` by key and by their cluster's key.
 
-    def __init__(self, client: KubeClient, *, instance: str, namespaces: Sequence[str], wake: Wake) -> None:
+    `wake` is called with the key of a cluster to be looked at now, `wake_later` with one to be looked at in a while.
+    """
+
+    def __init__(
+        self, client: KubeClient, *, instance: str, namespaces: Sequence[str], wake: Waker, wake_later: Waker
+    ) -> None:
         self._wake = wake
+        self._wake_later = wake_later
         self._known_clusters: dict[ObjectKey, Cluster] = {}
         self._known_pods: dict[ObjectKey, Pod] = {}
         self._next_slots: dict[ObjectKey, int] = {}
@@ -76,8 +82,11 @@ class Informers:
         cluster = cluster_of(pod)
         if pod.slot >= self._next_slots.get(cluster, 0):
             self._next_slots[cluster] = pod.slot + 1
-        if pod_matters(old, new):
-            self._wake(cluster)
+        match classify_change(old, new):
+            case Wake.NOW:
+                self._wake(cluster)
+            case Wake.LATER:
+                self._wake_later(cluster)
 
 
 def cluster_of(pod: Pod) -> ObjectKey:

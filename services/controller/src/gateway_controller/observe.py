@@ -1,8 +1,13 @@
-"""Gathers what is known of one cluster from the informers. It asks the API server only before it calls a pod lost."""
+"""Gathers what is known of one cluster from the informers.
 
+It asks the API server only before it calls a pod lost, and for the log of a scheduler that failed.
+"""
+
+import asyncio
+import logging
 from dataclasses import replace
 
-from gateway_common.errors import NotFound
+from gateway_common.errors import KubeError, NotFound
 from gateway_common.kube import KubeClient
 from gateway_common.model import Phase
 from gateway_common.names import scheduler_pod_name
@@ -10,7 +15,15 @@ from gateway_common.object_store import ObjectKey
 from gateway_common.resources import PODS
 from gateway_controller.admission import Admissions
 from gateway_controller.core.observed import Cluster, Observed, Pod, arrange
+from gateway_controller.core.status import last_part
 from gateway_controller.informers import Informers
+
+#: Of the log of a scheduler that failed, what is kept in its cluster's record, and how long that may take.
+LOG_LINES = 40
+LOG_BYTES = 4096
+LOG_SECONDS = 5.0
+
+logger = logging.getLogger(__name__)
 
 
 class Observer:
@@ -61,6 +74,21 @@ class Observer:
             self._deleted[key] = deleted
             pods = [replace(pod, deleting=True) if pod.uid in deleted else pod for pod in pods]
         return pods
+
+    async def read_log(self, observed: Observed, container: str) -> str:
+        """The last lines of a scheduler's log; empty if they can't be had now: nobody waits long for them."""
+        scheduler = observed.scheduler
+        if scheduler is None:
+            return ""
+        try:
+            async with asyncio.timeout(LOG_SECONDS):
+                text = await self._client.pod_log(
+                    scheduler.name, namespace=scheduler.namespace, container=container, tail_lines=LOG_LINES
+                )
+        except (KubeError, TimeoutError) as error:
+            logger.info("The log of %s/%s was not read: %s", scheduler.namespace, scheduler.name, error)
+            return ""
+        return last_part(text, LOG_BYTES)
 
     async def _find_scheduler(self, cluster: Cluster) -> bool:
         """Look with the API server's own eyes: a wrong guess would cost the user the cluster."""

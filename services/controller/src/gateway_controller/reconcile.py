@@ -10,14 +10,17 @@ from datetime import datetime
 from gateway_common.errors import Conflict, KubeError, KubeUnavailable, TooManyRequests
 from gateway_common.kube import KubeClient
 from gateway_common.manifests.installation import Installation
+from gateway_common.model import DaskClusterStatus
 from gateway_common.object_store import ObjectKey
 from gateway_controller.admission import Admissions
-from gateway_controller.core.observed import Observed
-from gateway_controller.core.plan import Plan, plan
-from gateway_controller.core.status import with_problem
+from gateway_controller.core.observed import Cluster, Observed
+from gateway_controller.core.plan import Plan, plan, refused
+from gateway_controller.core.status import can_wait, with_log
+from gateway_controller.events import Events
 from gateway_controller.execute import Executor, SchedulerRejected
 from gateway_controller.informers import Informers
 from gateway_controller.observe import Observer
+from gateway_controller.pace import Pace
 
 
 class Reconciler:
@@ -29,12 +32,15 @@ class Reconciler:
         informers: Informers,
         installation: Installation,
         now: Callable[[], datetime],
+        events: Events,
         admissions: Admissions | None = None,
     ) -> None:
         self._installation = installation
         self._now = now
+        self._events = events
+        self._pace = Pace()
         self._observer = Observer(client, informers, admissions)
-        self._executor = Executor(client, informers, self._observer, installation, now)
+        self._executor = Executor(client, informers, self._observer, installation, now, events)
 
     def recover(self) -> None:
         """To be called once, when the informers have seen everything."""
@@ -44,23 +50,42 @@ class Reconciler:
         """Returns in how many seconds to look again; None: when something changes. Raises KubeError: try again."""
         observed = await self._observer.observe(key)
         if observed is None:
+            self._pace.forget(key)
+            self._events.forget(key)
             return None
         try:
-            decided = await self._carry_out(observed)
+            decided = await self._carry_out(key, observed)
         except (Conflict, KubeUnavailable, TooManyRequests):
             # It passes, and says nothing about this cluster.
             raise
         except KubeError as error:
-            await self._executor.write_status(observed.cluster, with_problem(observed.cluster.status, error))
+            await self._write(key, observed.cluster, refused(observed, error, self._now()))
             raise
-        await self._executor.write_status(observed.cluster, decided.status)
-        return decided.requeue_after
+        pause = await self._write(key, observed.cluster, decided.status)
+        return min((seconds for seconds in (pause, decided.requeue_after) if seconds is not None), default=None)
 
-    async def _carry_out(self, observed: Observed) -> Plan:
+    async def _carry_out(self, key: ObjectKey, observed: Observed) -> Plan:
         decided = plan(observed, self._installation, self._now())
+        log = await self._observer.read_log(observed, decided.log_container) if decided.log_container else ""
         try:
-            await self._executor.execute(observed, decided.actions)
+            await self._execute(key, observed, decided)
         except SchedulerRejected as error:
             decided = plan(replace(observed, refusal=str(error)), self._installation, self._now())
+            await self._execute(key, observed, decided)
+        return replace(decided, status=with_log(decided.status, log)) if log else decided
+
+    async def _execute(self, key: ObjectKey, observed: Observed, decided: Plan) -> None:
+        if decided.actions:
+            self._pace.touch(key, self._now().timestamp())
             await self._executor.execute(observed, decided.actions)
-        return decided
+
+    async def _write(self, key: ObjectKey, cluster: Cluster, status: DaskClusterStatus) -> float | None:
+        """Write a status if it changed: now, or, where that can wait, in so many seconds."""
+        if status == cluster.status:
+            return None
+        now = self._now().timestamp()
+        if can_wait(cluster.status, status) and (pause := self._pace.pause(key, status.phase, now)):
+            return pause
+        self._pace.touch(key, now)
+        await self._executor.write_status(cluster, status)
+        return None

@@ -6,6 +6,8 @@ from gateway_common.config import ClusterConfig
 from gateway_common.errors import InvalidConfig
 from gateway_common.model import Phase
 from gateway_controller.core.observed import Observed, Pod, parse_config
+from gateway_controller.core.pod_problem import HOPELESS, STUBBORN
+from gateway_controller.core.status import Aspect, find_condition
 
 #: Later than this nothing is due: dates end with the year 9999.
 LONGEST = timedelta(days=36525)
@@ -27,6 +29,24 @@ def scheduler_deadline(observed: Observed) -> datetime | None:
     return _after(observed.scheduler.created, config.scheduler_start_timeout)
 
 
+def start_error_deadline(observed: Observed, now: datetime) -> datetime | None:
+    """When a scheduler's pod must be out of an error that rarely passes by itself: at once where it never does.
+
+    Counted from when a controller first saw an error: what the status says of that survives a restart.
+    """
+    config, scheduler = _config(observed), observed.scheduler
+    if config is None or scheduler is None or observed.cluster.status.phase is not Phase.PENDING:
+        return None
+    problem, seconds = scheduler.problem, config.scheduler_start_error_timeout
+    if problem is None or problem.reason not in STUBBORN or not seconds:
+        return None
+    if problem.reason in HOPELESS:
+        return now
+    known = find_condition(observed.cluster.status, Aspect.SCHEDULER_READY)
+    since = known.last_transition_time if known and known.status == "False" else now.isoformat()
+    return _after(since, seconds)
+
+
 def worker_deadline(pod: Pod, config: ClusterConfig) -> datetime | None:
     """When a worker must have run for the first time: what restarts in place later has a node and an image."""
     if not config.worker_start_timeout or pod.started or pod.deleting:
@@ -42,7 +62,7 @@ def is_overdue(pod: Pod, config: ClusterConfig, now: datetime) -> bool:
 
 def next_deadline(observed: Observed, now: datetime) -> datetime | None:
     """When to look at a living cluster again, even if nothing happens. What was due before is being dealt with."""
-    deadlines = [lifetime_end(observed), scheduler_deadline(observed)]
+    deadlines = [lifetime_end(observed), scheduler_deadline(observed), start_error_deadline(observed, now)]
     config = _config(observed)
     if config is not None and config.worker_start_timeout:
         deadlines += [worker_deadline(pod, config) for pod in observed.workers]

@@ -5,7 +5,7 @@ object that differ in nothing of interest are equal.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache
@@ -26,6 +26,7 @@ from gateway_common.names import (
     ClusterName,
     scheduler_pod_name,
 )
+from gateway_controller.core.pod_problem import Problem, exit_code, find_problem, log_container
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,9 @@ class Cluster:
     user: str = ""
     groups: tuple[str, ...] = ()
     active: bool = True
+    stop_reason: str = ""
     replicas: int = 0
+    generation: int = 0
     deleting: bool = False
     scheduler_started: bool = False
     config: bytes = b"{}"
@@ -55,9 +58,9 @@ class Pod:
     """A pod of a cluster.
 
     `running` says that the Dask container runs, `started` that a worker's has run, `finished` that it never will again.
-    `slot` is the number in a worker's name, -1 in other names. `failure` says in words how it ended, `lacking` what it
-    still lacks to run. A worker's `ready`, `ip`, `failure` and `lacking` are left out: nobody asks for them, and there
-    are many workers.
+    `slot` is the number in a worker's name, -1 in other names. `problem` says what keeps it from running, or how it
+    ended if that was no success. All after it is known of schedulers alone: there are many workers, and nobody asks.
+    Times are as Kubernetes writes them, empty where it says none; `log_container` is empty while there is no log.
     """
 
     namespace: str
@@ -73,10 +76,14 @@ class Pod:
     running: bool = False
     started: bool = False
     finished: bool = False
+    problem: Problem | None = None
     ready: bool = False
     ip: str = ""
-    failure: str = ""
-    lacking: str = ""
+    has_node: bool = False
+    scheduled_at: str = ""
+    ready_at: str = ""
+    exit_code: int | None = None
+    log_container: str = ""
 
 
 class Entry(Enum):
@@ -150,12 +157,33 @@ def arrange(cluster: Cluster, pods: Iterable[Pod], next_slot: int = 0) -> Observ
     return Observed(cluster, scheduler, tuple(workers), tuple(strays), max(next_slot, highest + 1))
 
 
-def pod_matters(old: Pod | None, new: Pod | None) -> bool:
-    """Whether a change of a pod can change a decision. A worker that starts to run changes none."""
-    if old is None or new is None or new.component != WORKER_COMPONENT:
-        return old != new
+class Wake(Enum):
+    """When a cluster is to be looked at after a change."""
+
+    NOW = "now"
+    #: What changes is only what there is to say, and that is said together with what follows.
+    LATER = "later"
+    NEVER = "never"
+
+
+def classify_change(old: Pod | None, new: Pod | None) -> Wake:
+    """Whether a change of a pod can change a decision, or only what the cluster's status says."""
+    if old == new:
+        return Wake.NEVER
+    if new is None:
+        return Wake.NOW
+    if new.component != WORKER_COMPONENT:
+        return Wake.LATER if old and _only_gets_a_node(old, new) else Wake.NOW
+    if old is None:
+        return Wake.LATER
     stopped_running = old.running and not new.running
-    return stopped_running or (old.deleting, old.finished) != (new.deleting, new.finished)
+    matters = stopped_running or (old.deleting, old.finished) != (new.deleting, new.finished)
+    return Wake.NOW if matters else Wake.LATER
+
+
+def _only_gets_a_node(old: Pod, new: Pod) -> bool:
+    """A scheduler on its way: next it runs, or has a problem."""
+    return old.problem is None and replace(old, has_node=True, scheduled_at=new.scheduled_at) == new
 
 
 def read_cluster(manifest: Mapping[str, Any]) -> Cluster:
@@ -174,7 +202,9 @@ def read_cluster(manifest: Mapping[str, Any]) -> Cluster:
         user=intern(_text(spec.get("username"))),
         groups=_texts(spec.get("groups")),
         active=spec.get("active") is not False,
+        stop_reason=intern(_text(spec.get("stopReason"))),
         replicas=max(replicas, 0) if isinstance(replicas, int) else 0,
+        generation=metadata.get("generation") or 0,
         deleting="deletionTimestamp" in metadata,
         scheduler_started=SCHEDULER_STARTED_ANNOTATION in (metadata.get("annotations") or {}),
         config=orjson.dumps(_mapping(spec.get("config")), option=orjson.OPT_SORT_KEYS),
@@ -194,7 +224,7 @@ def read_pod(manifest: Mapping[str, Any]) -> Pod:
     running = "running" in state and not ended
     # A worker whose container has exited may be restarted in place (K-033); a scheduler never is (K-022).
     finished = ended or (is_scheduler and "terminated" in state)
-    return Pod(
+    pod = Pod(
         namespace=intern(metadata["namespace"]),
         name=metadata["name"],
         uid=metadata["uid"],
@@ -208,10 +238,23 @@ def read_pod(manifest: Mapping[str, Any]) -> Pod:
         running=running,
         started=not is_scheduler and (running or "terminated" in state or bool(container.get("restartCount"))),
         finished=finished,
-        ready=is_scheduler and _is_ready(status),
-        ip=status.get("podIP", "") if is_scheduler else "",
-        failure=_explain(status, state) if is_scheduler and finished else "",
-        lacking=_explain_waiting(manifest, state) if is_scheduler and not running and not finished else "",
+        problem=find_problem(manifest, container, is_scheduler=is_scheduler),
+    )
+    return _with_details(pod, manifest, container) if is_scheduler else pod
+
+
+def _with_details(scheduler: Pod, manifest: Mapping[str, Any], container: Mapping[str, Any]) -> Pod:
+    status = manifest.get("status") or {}
+    scheduled, ready = (_true_since(status, kind) for kind in ("PodScheduled", "Ready"))
+    return replace(
+        scheduler,
+        ready=ready is not None,
+        ip=status.get("podIP", ""),
+        has_node=bool(manifest["spec"].get("nodeName") or status.get("containerStatuses")),
+        scheduled_at=scheduled or "",
+        ready_at=ready or "",
+        exit_code=exit_code(status, container),
+        log_container=log_container(status, container),
     )
 
 
@@ -267,27 +310,9 @@ def _slot(name: str) -> int:
     return int(number) if number.isascii() and number.isdigit() else -1
 
 
-def _is_ready(status: Mapping[str, Any]) -> bool:
-    return any(
-        condition["type"] == "Ready" and condition["status"] == "True" for condition in status.get("conditions") or ()
-    )
-
-
-def _explain(status: Mapping[str, Any], state: Mapping[str, Any]) -> str:
-    if reason := status.get("reason"):
-        return ": ".join(filter(None, (f"its pod was {reason}", status.get("message"))))
-    if exit_state := state.get("terminated"):
-        reason = exit_state.get("reason")
-        return f"it exited with code {exit_state.get('exitCode')}" + (f" ({reason})" if reason else "")
-    return f"its pod is {status.get('phase')}"
-
-
-def _explain_waiting(manifest: Mapping[str, Any], state: Mapping[str, Any]) -> str:
-    """Which step on the way to a running container has not been done, and why not if somebody says so."""
-    status = manifest.get("status") or {}
-    if not manifest["spec"].get("nodeName"):
-        conditions = status.get("conditions") or ()
-        why = next((entry.get("message") for entry in conditions if entry["type"] == "PodScheduled"), None)
-        return ": ".join(filter(None, ("its pod has no node yet", why)))
-    waiting = state.get("waiting") or {}
-    return ": ".join(filter(None, ("its container does not run yet", waiting.get("reason"), waiting.get("message"))))
+def _true_since(status: Mapping[str, Any], kind: str) -> str | None:
+    """Since when a condition is true, empty if nobody says; None: it is not."""
+    for condition in status.get("conditions") or ():
+        if condition["type"] == kind and condition["status"] == "True":
+            return condition.get("lastTransitionTime") or ""
+    return None

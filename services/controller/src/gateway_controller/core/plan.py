@@ -7,33 +7,34 @@ from itertools import islice
 from typing import Any
 
 from gateway_common.config import ClusterConfig
-from gateway_common.errors import InvalidConfig
+from gateway_common.errors import InvalidConfig, KubeError
 from gateway_common.manifests.installation import Installation
 from gateway_common.manifests.metadata import label_selector
 from gateway_common.manifests.scheduler_pod import build_scheduler_pod
 from gateway_common.manifests.worker_pod import build_worker_pods
-from gateway_common.model import DaskClusterStatus, Phase
+from gateway_common.model import DaskClusterStatus, Phase, WorkersStatus
 from gateway_common.names import WORKER_COMPONENT, secret_name
+from gateway_common.reasons import INTENDED_ENDS, Reason
 from gateway_common.resources import INGRESSROUTES, INGRESSROUTETCPS, PODS, SECRETS, SERVICES, Resource
 from gateway_controller.core.build.ingress_route import build_ingress_route
 from gateway_controller.core.build.ingress_route_tcp import build_ingress_route_tcp
 from gateway_controller.core.build.service import build_service
+from gateway_controller.core.conditions import with_conditions
 from gateway_controller.core.deadlines import next_deadline, seconds_until
 from gateway_controller.core.observed import Entry, Observed, Pod, parse_config
+from gateway_controller.core.refusals import classify_refusal
 from gateway_controller.core.rules import Verdict, judge
 from gateway_controller.core.scaling import batches, scale_workers
 from gateway_controller.core.status import (
-    Reason,
     has_children,
     with_address,
     with_children,
     with_completion,
+    with_failure,
     with_granted_workers,
     with_phase,
 )
-
-#: A cluster that ends for one of these has come to its intended end.
-_INTENDED = (Reason.STOP_REQUESTED, Reason.MAX_LIFETIME)
+from gateway_controller.core.workers_status import Workers, describe_workers
 
 #: How long the scheduler of a cluster that ends waits for its workers at the most.
 WORKERS_LEAVE_FIRST_SECONDS = 2.0
@@ -86,12 +87,14 @@ Batch = tuple[Action, ...]
 class Plan:
     """`actions` one batch after the other until one fails; then `status`, which holds if none did.
 
-    `requeue_after` is in seconds; None: look again when something changes.
+    `requeue_after` is in seconds; None: look again when something changes. `log_container` is that container of the
+    scheduler's pod whose log is worth keeping before the pod goes.
     """
 
     status: DaskClusterStatus
     actions: tuple[Batch, ...] = ()
     requeue_after: float | None = None
+    log_container: str = ""
 
 
 def plan(observed: Observed, installation: Installation, now: datetime) -> Plan:
@@ -107,7 +110,7 @@ def plan(observed: Observed, installation: Installation, now: datetime) -> Plan:
     if verdict.phase is Phase.STOPPING:
         return _end(observed, installation, verdict, now)
     if observed.admission.entry is Entry.WAITING:
-        status = with_phase(status, verdict.phase, verdict.reason, verdict.message)
+        status = _say(observed, with_phase(status, verdict.phase, verdict.reason, verdict.message), None, now)
         return Plan(status, requeue_after=seconds_until(next_deadline(observed, now), now))
     return _keep(observed, installation, verdict, now)
 
@@ -119,10 +122,16 @@ def _end(observed: Observed, installation: Installation, verdict: Verdict, now: 
     if cluster.status.phase is not Phase.STOPPING and not observed.admission.untouched:
         actions = (*actions, (Delete(SECRETS, secret_name(cluster.name)),))
     status = with_phase(cluster.status, Phase.STOPPING, verdict.reason, verdict.message)
+    log_container = ""
+    if cluster.status.phase is not Phase.STOPPING:
+        status = _say(observed, status, None, now)
+        if observed.scheduler and verdict.reason not in INTENDED_ENDS:
+            status = with_failure(status, observed.scheduler.exit_code)
+            log_container = observed.scheduler.log_container
     if not observed.pods:
-        outcome = Phase.STOPPED if verdict.reason in _INTENDED else Phase.FAILED
+        outcome = Phase.STOPPED if verdict.reason in INTENDED_ENDS else Phase.FAILED
         status = with_completion(status, outcome, now)
-    return Plan(status, actions, requeue_after)
+    return Plan(status, actions, requeue_after, log_container)
 
 
 def _take_down(observed: Observed, installation: Installation, now: datetime) -> tuple[tuple[Batch, ...], float | None]:
@@ -168,19 +177,52 @@ def _keep(observed: Observed, installation: Installation, verdict: Verdict, now:
     except InvalidConfig as error:
         # It has a scheduler, so it was right once: everything stays as it is, and says what can't be done.
         message = f"Nothing more can be made, the cluster's configuration is wrong: {error}"
-        return Plan(with_phase(status, verdict.phase, Reason.INVALID_CONFIG, message), requeue_after=requeue_after)
+        status = _say(observed, with_phase(status, verdict.phase, Reason.INVALID_CONFIG, message), None, now)
+        return Plan(status, requeue_after=requeue_after)
     actions = () if has_children(status) else _create_children(observed, installation, config)
     status = with_children(status, cluster.name)
+    if verdict.phase is not Phase.RUNNING:
+        return Plan(_say(observed, status, None, now), actions, requeue_after)
+    described = describe_workers(observed, config)
+    if described.is_problem:
+        status = with_phase(status, Phase.RUNNING, described.reason, described.message)
+    # a number without a word would be written each time that a worker is replaced
+    granted = observed.admission.workers if observed.admission.shortage else None
+    status = _say(observed, with_granted_workers(status, granted), described, now)
     if cluster.status.phase is not Phase.RUNNING:
         # That it runs is written first, and does not depend on workers that a quota may forbid.
         return Plan(status, actions, requeue_after)
-    admission = observed.admission
-    if admission.shortage:
-        status = with_phase(status, Phase.RUNNING, Reason.QUOTA_EXCEEDED, admission.shortage)
-    # a number without a word would be written each time that a worker is replaced
-    status = with_granted_workers(status, admission.workers if admission.shortage else None)
     workers, more = _scale(observed, installation, config, now)
     return Plan(status, (*actions, *workers), 0.0 if more else requeue_after)
+
+
+def _say(observed: Observed, status: DaskClusterStatus, workers: Workers | None, now: datetime) -> DaskClusterStatus:
+    """The status with everything in it that follows from the rest of it."""
+    counts = workers.counts if workers else None
+    update = {"observed_generation": observed.cluster.generation or None, "workers": counts}
+    return with_conditions(status.model_copy(update=update), observed.scheduler, workers, now)
+
+
+def refused(observed: Observed, error: KubeError, now: datetime) -> DaskClusterStatus:
+    """The status of a cluster for which the API server refuses something: its phase stays, it says what is wrong.
+
+    A cluster that is ending says why it ends.
+    """
+    status = observed.cluster.status
+    if status.phase is Phase.STOPPING or status.phase.is_terminal:
+        return status
+    reason, message = classify_refusal(error), str(error)
+    workers = None
+    if status.phase is Phase.RUNNING:
+        workers = Workers(_counts(observed), ready=False, reason=reason, message=message, is_problem=True)
+    return _say(observed, with_phase(status, status.phase, reason, message), workers, now)
+
+
+def _counts(observed: Observed) -> WorkersStatus:
+    try:
+        return describe_workers(observed, parse_config(observed.cluster.config)).counts
+    except InvalidConfig:
+        return WorkersStatus()
 
 
 def _create_children(observed: Observed, installation: Installation, config: ClusterConfig) -> tuple[Batch, ...]:

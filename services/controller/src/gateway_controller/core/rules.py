@@ -10,12 +10,20 @@ from datetime import datetime
 from gateway_common.errors import InvalidClusterName, InvalidConfig
 from gateway_common.model import Phase
 from gateway_common.names import parse_cluster_name, service_name
-from gateway_controller.core.deadlines import lifetime_end, scheduler_deadline
-from gateway_controller.core.observed import Entry, Observed, parse_config
-from gateway_controller.core.status import Reason
+from gateway_common.reasons import Reason
+from gateway_controller.core.deadlines import lifetime_end, scheduler_deadline, start_error_deadline
+from gateway_controller.core.observed import Entry, Observed, Pod, parse_config
 
 #: Of a DNS label, which a Service's name is.
 LONGEST_SERVICE_NAME = 63
+
+CAN_NOT_START_YET = "The scheduler can't start yet"
+
+_STOPS = {
+    Reason.DELETED: "The cluster was asked to stop",
+    Reason.IDLE_TIMEOUT: "The cluster was stopped: it had nothing to do for too long",
+    Reason.NO_CLIENT_TIMEOUT: "The cluster was stopped: nobody was connected to it for too long",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,8 @@ def stop_requested(observed: Observed, _: datetime) -> Verdict | None:
     """The user, or an idle scheduler on the user's behalf, has given the cluster back."""
     if observed.cluster.active:
         return None
-    return Verdict(Phase.STOPPING, Reason.STOP_REQUESTED, "The cluster was asked to stop")
+    reason = next((stop for stop in _STOPS if stop == observed.cluster.stop_reason), Reason.DELETED)
+    return Verdict(Phase.STOPPING, reason, _STOPS[reason])
 
 
 def name_invalid(observed: Observed, _: datetime) -> Verdict | None:
@@ -84,7 +93,7 @@ def scheduler_rejected(observed: Observed, _: datetime) -> Verdict | None:
     if not observed.refusal:
         return None
     message = f"Kubernetes refuses the scheduler's pod: {observed.refusal}"
-    return Verdict(Phase.STOPPING, Reason.SCHEDULER_REJECTED, message)
+    return Verdict(Phase.STOPPING, Reason.POD_REJECTED, message)
 
 
 def scheduler_finished(observed: Observed, _: datetime) -> Verdict | None:
@@ -92,16 +101,22 @@ def scheduler_finished(observed: Observed, _: datetime) -> Verdict | None:
     scheduler = observed.scheduler
     if scheduler is None or not scheduler.finished:
         return None
-    return Verdict(Phase.STOPPING, Reason.SCHEDULER_FAILED, f"The scheduler ended: {scheduler.failure}")
+    problem = scheduler.problem
+    if problem is None:
+        return Verdict(Phase.STOPPING, Reason.SCHEDULER_FAILED, "The scheduler ended")
+    return Verdict(Phase.STOPPING, problem.reason, f"The scheduler ended: {problem.message}")
 
 
 def scheduler_lost(observed: Observed, _: datetime) -> Verdict | None:
     """It was there once, and somebody else than this controller has deleted it."""
     scheduler = observed.scheduler
     lost = scheduler.deleting if scheduler else observed.cluster.status.scheduler_pod is not None
-    if lost:
-        return Verdict(Phase.STOPPING, Reason.SCHEDULER_LOST, "The scheduler's pod was deleted")
-    return None
+    if not lost:
+        return None
+    problem = scheduler.problem if scheduler else None
+    if problem and problem.reason in (Reason.EVICTED, Reason.NODE_LOST):
+        return Verdict(Phase.STOPPING, problem.reason, f"The scheduler was lost: {problem.message}")
+    return Verdict(Phase.STOPPING, Reason.SCHEDULER_LOST, "The scheduler's pod was deleted")
 
 
 def lifetime_over(observed: Observed, now: datetime) -> Verdict | None:
@@ -113,13 +128,22 @@ def lifetime_over(observed: Observed, now: datetime) -> Verdict | None:
     return Verdict(Phase.STOPPING, Reason.MAX_LIFETIME, message)
 
 
+def start_fails(observed: Observed, now: datetime) -> Verdict | None:
+    """A scheduler's pod in an error that does not pass: nobody should wait for it."""
+    deadline, scheduler = start_error_deadline(observed, now), observed.scheduler
+    if deadline is None or now < deadline or scheduler is None or scheduler.problem is None:
+        return None
+    message = _known_message(observed, scheduler, "The scheduler can't start")
+    return Verdict(Phase.STOPPING, scheduler.problem.reason, message)
+
+
 def start_timed_out(observed: Observed, now: datetime) -> Verdict | None:
     """A scheduler that does not come to serve: what the last thing is that it was waiting for."""
     deadline, scheduler = scheduler_deadline(observed), observed.scheduler
     if deadline is None or scheduler is None or now < deadline:
         return None
-    lacking = scheduler.lacking or "it runs, but does not serve yet"
-    return Verdict(Phase.STOPPING, Reason.START_TIMEOUT, f"The scheduler did not start in time: {lacking}")
+    message = _known_message(observed, scheduler, "The scheduler did not start in time")
+    return Verdict(Phase.STOPPING, Reason.START_TIMEOUT, message)
 
 
 def waiting_for_room(observed: Observed, _: datetime) -> Verdict | None:
@@ -140,8 +164,31 @@ def scheduler_serving(observed: Observed, _: datetime) -> Verdict | None:
     return None
 
 
-def starting(_: Observed) -> Verdict:
+def starting(observed: Observed) -> Verdict:
+    """What it waits for, if that is anything out of the ordinary."""
+    scheduler = observed.scheduler
+    if scheduler and scheduler.problem:
+        message = _known_message(observed, scheduler, CAN_NOT_START_YET)
+        return Verdict(Phase.PENDING, scheduler.problem.reason, message)
     return Verdict(Phase.PENDING, Reason.SCHEDULER_STARTING, "The scheduler is starting")
+
+
+def _known_message(observed: Observed, scheduler: Pod, opening: str) -> str:
+    """What keeps a scheduler from serving, in words.
+
+    A kubelet before 1.32 says why an image can't be pulled for a moment only, and for minutes that it will try again.
+    """
+    status, problem = observed.cluster.status, scheduler.problem
+    said = (status.message or "").removeprefix(f"{CAN_NOT_START_YET}: ")
+    if problem and status.reason == problem.reason and said.startswith(f"{problem.message}: "):
+        return f"{opening}: {said}"
+    return f"{opening}: {problem.message if problem else _step(scheduler)}"
+
+
+def _step(scheduler: Pod) -> str:
+    if not scheduler.has_node:
+        return "its pod has no node yet"
+    return "it runs, but does not serve yet" if scheduler.running else "its container does not run yet"
 
 
 RULES: tuple[Rule, ...] = (
@@ -156,6 +203,7 @@ RULES: tuple[Rule, ...] = (
     lifetime_over,
     waiting_for_room,
     scheduler_serving,
+    start_fails,
     start_timed_out,
 )
 

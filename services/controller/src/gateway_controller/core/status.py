@@ -4,28 +4,33 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from gateway_common.errors import KubeError
-from gateway_common.model import DaskClusterStatus, Phase
+from gateway_common.model import Condition, DaskClusterStatus, Phase, SchedulerFailure
 from gateway_common.names import scheduler_pod_name, secret_name, service_name
 
 #: Kubernetes cuts a condition's message at 32 KiB; an answer of an admission webhook may be of any length.
 LONGEST_MESSAGE = 1024
 
 
-class Reason(StrEnum):
-    """Why a cluster is in its phase."""
+class Aspect(StrEnum):
+    """The types of conditions, in the order of a start."""
 
-    SCHEDULER_STARTING = "SchedulerStarting"
-    SCHEDULER_RUNNING = "SchedulerRunning"
-    STOP_REQUESTED = "StopRequested"
-    INVALID_NAME = "InvalidName"
-    INVALID_CONFIG = "InvalidConfig"
-    SCHEDULER_REJECTED = "SchedulerRejected"
-    SCHEDULER_FAILED = "SchedulerFailed"
-    SCHEDULER_LOST = "SchedulerLost"
-    QUOTA_EXCEEDED = "QuotaExceeded"
-    MAX_LIFETIME = "MaxLifetime"
-    START_TIMEOUT = "StartTimeout"
+    #: The scheduler's pod has been made.
+    SCHEDULER_CREATED = "SchedulerCreated"
+    #: It has a node.
+    SCHEDULER_SCHEDULED = "SchedulerScheduled"
+    #: The scheduler has come to serve, and lives. Unknown while it starts as it should; False: there is a problem.
+    SCHEDULER_READY = "SchedulerReady"
+    #: Service and routes have been made.
+    ROUTES_READY = "RoutesReady"
+    #: As many workers run as are wanted and allowed.
+    WORKERS_READY = "WorkersReady"
+    #: The cluster can be used.
+    READY = "Ready"
+
+
+def find_condition(status: DaskClusterStatus, kind: Aspect) -> Condition | None:
+    """What the status says of one aspect."""
+    return next((entry for entry in status.conditions if entry.type == kind), None)
 
 
 def with_phase(status: DaskClusterStatus, phase: Phase, reason: str | None, message: str | None) -> DaskClusterStatus:
@@ -71,18 +76,47 @@ def has_children(status: DaskClusterStatus) -> bool:
 
 def with_completion(status: DaskClusterStatus, phase: Phase, now: datetime) -> DaskClusterStatus:
     """The status of a cluster that is over; its reason stays."""
-    ended = {"phase": phase, "granted_workers": None, "completion_time": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    ended = {"phase": phase, "granted_workers": None, "completion_time": timestamp(now)}
     return status.model_copy(update=ended)
 
 
-def with_problem(status: DaskClusterStatus, error: KubeError) -> DaskClusterStatus:
-    """The status of a cluster for which the API server refuses something: its phase stays, it says what is wrong.
-
-    A cluster that is ending says why it ends.
-    """
-    if status.phase is Phase.STOPPING or status.phase.is_terminal:
+def with_failure(status: DaskClusterStatus, exit_code: int | None, log: str | None = None) -> DaskClusterStatus:
+    """The status with what is kept of a scheduler that failed, if there is anything."""
+    if exit_code is None and not log:
         return status
-    return with_phase(status, status.phase, type(error).__name__, str(error))
+    return status.model_copy(update={"scheduler_failure": SchedulerFailure(exit_code=exit_code, log=log or None)})
+
+
+def with_log(status: DaskClusterStatus, log: str) -> DaskClusterStatus:
+    """The status with the last lines of the log of a scheduler that failed."""
+    failure = status.scheduler_failure
+    return with_failure(status, failure.exit_code if failure else None, log)
+
+
+def last_part(text: str, size: int) -> str:
+    """The last lines of a text that fit into so many bytes of UTF-8; part of a line if even one is too long."""
+    data = text.rstrip().encode()
+    if len(data) <= size:
+        return data.decode()
+    tail = data[-size:].decode(errors="ignore")
+    _, newline, lines = tail.partition("\n")
+    return lines if newline and lines else tail
+
+
+def can_wait(old: DaskClusterStatus, new: DaskClusterStatus) -> bool:
+    """Whether writing the new status may wait for more of its kind: how steps and workers get on, in other words.
+
+    The phase, the reason for it until the cluster runs, and what has been made are written at once.
+    """
+    details = {"conditions", "workers", "message", "observed_generation"}
+    if new.phase is Phase.RUNNING:
+        details.add("reason")
+    return old.model_copy(update={name: getattr(new, name) for name in details}) == new
+
+
+def timestamp(now: datetime) -> str:
+    """As Kubernetes writes times, in UTC."""
+    return now.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def status_patch(uid: str, old: DaskClusterStatus, new: DaskClusterStatus) -> list[dict[str, Any]] | None:
