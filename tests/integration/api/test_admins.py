@@ -81,6 +81,9 @@ async def test_the_first_version_never_says_more_than_released_clients_take(api:
         "reason": "QuotaExceeded",
         "message": "2 of 2 clusters are yours",
         "workers": 0,
+        "conditions": [],
+        "workers_by_state": None,
+        "scheduler_failure": None,
     }
     listed = (await alice.get("/api/v2/clusters/")).json()
     assert listed == {str(cluster): second}
@@ -107,11 +110,14 @@ async def test_another_users_cluster_can_not_be_seen_in_the_second_version_eithe
     assert answer.json() == {"error": f"User bob lacks permissions to view cluster {cluster}"}
 
 
+MORE = {"user", "reason", "message", "workers", "conditions", "workers_by_state", "scheduler_failure"}
+
+
 async def test_the_document_tells_both_versions_apart(api: Api) -> None:
     document = (await api.client().get("/openapi.json")).json()
 
     schemas = document["components"]["schemas"]
-    assert schemas["ClusterModel2"]["properties"].keys() == KEYS | {"user", "reason", "message", "workers"}
+    assert schemas["ClusterModel2"]["properties"].keys() == KEYS | MORE
     operation = document["paths"]["/api/v2/clusters/{cluster}"]["get"]
     assert operation["security"]
     assert {parameter["name"] for parameter in document["paths"]["/api/v1/clusters/"]["get"]["parameters"]} == {

@@ -346,3 +346,45 @@ async def test_a_new_cluster_has_the_image_of_the_users_notebook_where_the_opera
         assert await image({"notebook_image": None}) == await image({}) == "own:1"
         wrong = await alice.post("/api/v1/clusters/", json={"notebook_image": 7})
         assert wrong.status_code == 422
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+async def test_who_waits_for_a_cluster_that_can_not_start_is_told_why_before_its_pods_are_gone(
+    api: Api, version: str
+) -> None:
+    alice = api.user("alice")
+    cluster = await api.create(alice)
+    waiting = asyncio.create_task(alice.get(f"/api/{version}/clusters/{cluster}?wait"))
+    await until(lambda: len(api.repository.waiters) == 1)
+
+    why = {"reason": "ImagePullBackOff", "message": "The scheduler can't start: its image can't be pulled: not found"}
+    await set_status(api.kube, cluster, phase="Stopping", **why)
+
+    answer = await waiting
+    assert (answer.status_code, answer.json()) == (
+        409,
+        {"error": f"Cluster {cluster} failed to start: {why['message']}"},
+    )
+    # who only reads it reads it as ever
+    read = await alice.get(f"/api/{version}/clusters/{cluster}")
+    assert (read.status_code, read.json()["status"]) == (200, "STOPPING")
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        ({"phase": "Failed", "reason": "OOMKilled", "schedulerAddress": "10.0.0.1"}, "FAILED"),
+        ({"phase": "Stopped", "reason": "MaxLifetime"}, "STOPPED"),
+    ],
+)
+async def test_a_cluster_that_has_run_or_was_stopped_is_no_error_to_who_waits_for_it(
+    api: Api, status: dict[str, Any], shown: str
+) -> None:
+    alice = api.user("alice")
+    cluster = await api.create(alice)
+    await set_status(api.kube, cluster, **status, completionTime="2026-11-23T10:00:00Z")
+    await api.repository.refresh(cluster)
+
+    answer = await alice.get(f"/api/v1/clusters/{cluster}?wait")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, shown)

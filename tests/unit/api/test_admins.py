@@ -1,6 +1,7 @@
 """Who administers, and what version 2 of the API says of a cluster."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,51 @@ def test_of_a_new_cluster_nothing_has_been_decided() -> None:
     described = json.loads(record.described(record.body))
 
     assert (described["reason"], described["message"], described["workers"]) == (None, None, 0)
+    assert (described["conditions"], described["workers_by_state"], described["scheduler_failure"]) == ([], None, None)
     assert not record.admitted
+    assert not record.failed_to_start
+
+
+def test_all_that_the_controller_says_is_in_version_2() -> None:
+    condition = {"type": "Ready", "status": "False", "reason": "OOMKilled", "message": "too much"}
+    status = {
+        "phase": "Failed",
+        "conditions": [{**condition, "lastTransitionTime": "2026-11-23T12:00:00Z"}],
+        "workers": {"desired": 3, "running": 2, "failed": 1},
+        "schedulerFailure": {"exitCode": 137, "log": "one\ntwo"},
+    }
+    record = Record(dask_cluster(status=status))
+    assert record.body
+
+    described = json.loads(record.described(record.body))
+
+    assert described["conditions"] == [{**condition, "last_transition_time": "2026-11-23T12:00:00Z"}]
+    counts = {"desired": 3, "pending": 0, "running": 2, "failed": 1, "groups": {}}
+    assert described["workers_by_state"] == counts
+    assert described["scheduler_failure"] == {"exit_code": 137, "log": "one\ntwo"}
+    assert ClusterModel2.model_validate(described).scheduler_failure
+
+
+def test_what_an_older_schema_let_through_as_status_is_left_out() -> None:
+    record = Record(dask_cluster(status={"phase": "Failed", "conditions": "none"}))
+    assert record.body
+    assert json.loads(record.described(record.body))["conditions"] == []
+
+
+@pytest.mark.parametrize(
+    ("status", "failed"),
+    [
+        ({"phase": "Failed", "reason": "ImagePullBackOff"}, True),
+        ({"phase": "Stopping", "reason": "ImagePullBackOff"}, True),
+        ({"phase": "Pending", "reason": "ImagePullBackOff"}, False),
+        ({"phase": "Stopping", "reason": "Deleted"}, False),
+        ({"phase": "Stopped", "reason": "MaxLifetime"}, False),
+        ({"phase": "Failed", "reason": "OOMKilled", "schedulerAddress": "10.0.0.1"}, False),
+        ({"phase": "Failed"}, False),
+    ],
+)
+def test_a_cluster_failed_to_start_if_it_fails_and_never_ran(status: dict[str, Any], *, failed: bool) -> None:
+    assert Record(dask_cluster(status=status)).failed_to_start is failed
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@
         ├── PermissionDenied          known, but not allowed
         ├── ClusterNotFound
         ├── ClusterNotRunning         there, but not in a state for this
+        ├── ClusterFailedToStart      there is nothing to wait for
         ├── LimitReached              there is no room for another cluster
         ├── SchedulerUnreachable      the cluster's scheduler did not answer; the cluster is left alone
         └── TemporarilyUnavailable    .retry_after in seconds: a part of the gateway does not answer
@@ -65,6 +66,13 @@ class ClusterNotRunning(RequestRefused):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"cluster {name} is not running")
+
+
+class ClusterFailedToStart(RequestRefused):
+    """Somebody waits for a cluster that will never run; the text says why."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"Cluster {name} failed to start: {why}")
 
 
 class LimitReached(RequestRefused):

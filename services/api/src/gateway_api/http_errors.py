@@ -14,6 +14,7 @@ from starlette.types import Scope
 from gateway_api.errors import (
     AuthenticationRequired,
     BodyTooLarge,
+    ClusterFailedToStart,
     ClusterNotFound,
     ClusterNotRunning,
     InvalidRequest,
@@ -45,6 +46,7 @@ STATUS_OF: dict[type[RequestRefused], int] = {
     PermissionDenied: 403,
     ClusterNotFound: 404,
     ClusterNotRunning: 409,
+    ClusterFailedToStart: 409,
     LimitReached: 409,
     SchedulerUnreachable: 409,
     TemporarilyUnavailable: 503,

@@ -26,7 +26,7 @@ _DESCRIPTIONS = {
     403: "The cluster is, or the clusters are, another user's, and the caller is no administrator.",
     404: "There is no such cluster.",
     409: "Not possible in the cluster's present state, or beyond a limit, or its scheduler does not answer, or "
-    "Kubernetes forbids it.",
+    "Kubernetes forbids it, or the cluster that is waited for has failed to start.",
     413: "The body is too long.",
     422: "The request is wrong; the text names the field and what was expected.",
     503: "A part of the gateway does not answer. `Retry-After` says when to try again.",

@@ -84,12 +84,15 @@ async def create_cluster(request: Request, user: CurrentUser, service: Service) 
     "/{cluster}",
     summary="Read or wait for a cluster",
     response_model=ClusterModel,
-    responses=errors(401, 403, 404, 422),
+    responses=errors(401, 403, 404, 409, 422),
 )
 async def get_cluster(
     cluster: str, request: Request, user: CurrentUser, service: Service, wait: Wait = None
 ) -> Response:
-    """The cluster as it is. While it runs, with the certificate and key that clients need."""
+    """The cluster as it is. While it runs, with the certificate and key that clients need.
+
+    Who waits for a cluster that has failed to start is answered 409 with the reason.
+    """
     if not _wants_wait(wait):
         return json_bytes(await service.read(user, cluster))
     return await _unless_gone(request, service.wait(user, cluster))
@@ -99,12 +102,12 @@ async def get_cluster(
     "/{cluster}",
     summary="Read or wait for a cluster, with all there is to say",
     response_model=ClusterModel2,
-    responses=errors(401, 403, 404, 422),
+    responses=errors(401, 403, 404, 409, 422),
 )
 async def get_described_cluster(
     cluster: str, request: Request, user: CurrentUser, service: Service, wait: Wait = None
 ) -> Response:
-    """The cluster as it is, and why."""
+    """The cluster as it is, and why. Who waits for a cluster that has failed to start is answered 409."""
     if not _wants_wait(wait):
         return json_bytes(await service.read(user, cluster, described=True))
     return await _unless_gone(request, service.wait(user, cluster, described=True))

@@ -10,12 +10,14 @@ from enum import StrEnum
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
 from gateway_common.clock import from_rfc3339
 from gateway_common.config import stored_cluster_config
 from gateway_common.errors import InvalidConfig
-from gateway_common.model import Phase
+from gateway_common.model import DaskClusterStatus, Phase
 from gateway_common.names import SCHEDULER_STARTED_ANNOTATION, ClusterName, dashboard_path
+from gateway_common.reasons import INTENDED_ENDS
 from gateway_common.resources import DASKCLUSTERS
 
 
@@ -68,15 +70,19 @@ class Record:
         How many workers its scheduler wants.
     granted
         How many workers limits leave room for, as far as the controller has said so; else as many as are wanted.
+    failed_to_start
+        Whether it has failed, or is about to have, without ever having been running.
     """
 
     __slots__ = (
+        "_details",
         "_head",
         "active",
         "admitted",
         "body",
         "config",
         "entry",
+        "failed_to_start",
         "granted",
         "groups",
         "message",
@@ -108,8 +114,10 @@ class Record:
         self.scheduler_started = SCHEDULER_STARTED_ANNOTATION in (metadata.get("annotations") or {})
         self.status = classify_status(status.get("phase"), self.active)
         self.admitted = self.status is ClusterStatus.RUNNING or "schedulerPod" in status
+        self.failed_to_start = _failed_to_start(status)
         self.entry = orjson.dumps(str(self.name)) + b":"
         self._head = self._without_credentials(metadata, spec, status)
+        self._details = self._described(status)
         self.body = None if self.status is ClusterStatus.RUNNING else self.body_without_credentials
 
     def _without_credentials(
@@ -143,8 +151,24 @@ class Record:
 
     def described(self, body: bytes) -> bytes:
         """The cluster's JSON in version 2 of the REST API, made of that in version 1."""
-        more = {"user": self.user, "reason": self.reason, "message": self.message, "workers": self.replicas}
-        return body[:-1] + b"," + orjson.dumps(more)[1:]
+        return body[:-1] + b"," + self._details
+
+    def _described(self, status: Mapping[str, Any]) -> bytes:
+        try:
+            known = DaskClusterStatus.model_validate(status)
+        except ValidationError:
+            # an older CustomResourceDefinition lets any content through
+            known = DaskClusterStatus()
+        more = {
+            "user": self.user,
+            "reason": self.reason,
+            "message": self.message,
+            "workers": self.replicas,
+            "conditions": [one.model_dump(exclude={"observed_generation"}) for one in known.conditions],
+            "workers_by_state": known.workers and known.workers.model_dump(),
+            "scheduler_failure": known.scheduler_failure and known.scheduler_failure.model_dump(),
+        }
+        return orjson.dumps(more)[1:]
 
     def complete(self, credentials: Credentials) -> bytes:
         """Make `body` with the credentials in it."""
@@ -161,6 +185,13 @@ def classify_status(phase: str | None, active: bool) -> ClusterStatus:
     if not active and status in LIVE:
         return ClusterStatus.STOPPING
     return status
+
+
+def _failed_to_start(status: Mapping[str, Any]) -> bool:
+    """By what only our controller writes: a reason, and an address as soon as a cluster runs."""
+    ended = status.get("phase") in (Phase.STOPPING, Phase.FAILED)
+    reason = status.get("reason")
+    return ended and bool(reason) and reason not in INTENDED_ENDS and not status.get("schedulerAddress")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """What the cluster routes take and answer, as documented and as checked. Released clients rely on every key."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from pydantic.config import JsonDict
 
 from gateway_api.clusters.record import ClusterStatus
+from gateway_common.model import Condition, SchedulerFailure, WorkersStatus
 
 #: What a DaskCluster can hold in `spec.replicas`.
 MOST_WORKERS = 1_000_000
@@ -21,6 +22,11 @@ EXAMPLE_CLUSTER: JsonDict = {
     "tls_cert": "-----BEGIN CERTIFICATE-----...",
     "tls_key": "-----BEGIN PRIVATE KEY-----...",
 }
+
+
+def _about(model: type[BaseModel], field: str) -> str | None:
+    """A field of the DaskCluster is described in one place."""
+    return model.model_fields[field].description
 
 
 class ClusterModel(BaseModel):
@@ -50,7 +56,51 @@ EXAMPLE_CLUSTER_2: JsonDict = {
     "reason": "SchedulerRunning",
     "message": "The scheduler is running",
     "workers": 4,
+    "conditions": [
+        {
+            "type": "WorkersReady",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": "3 of 4 workers run; 1 can't: no node has room for it: 0/3 nodes are available: "
+            "3 Insufficient cpu.",
+            "last_transition_time": "2026-11-23T10:00:09Z",
+        }
+    ],
+    "workers_by_state": {"desired": 4, "pending": 1, "running": 3, "failed": 0, "groups": {}},
+    "scheduler_failure": None,
 }
+
+
+class ConditionModel(BaseModel):
+    """One aspect of a cluster's state."""
+
+    type: str = Field(description=_about(Condition, "type"))
+    status: Literal["True", "False", "Unknown"] = Field(description=_about(Condition, "status"))
+    reason: str = Field(description=_about(Condition, "reason"))
+    message: str = Field(description=_about(Condition, "message"))
+    last_transition_time: str = Field(description=_about(Condition, "last_transition_time"))
+
+
+class WorkerCountsModel(BaseModel):
+    """Workers by their state; those on their way out count nowhere."""
+
+    desired: int = Field(description=_about(WorkersStatus, "desired"))
+    pending: int = Field(description=_about(WorkersStatus, "pending"))
+    running: int = Field(description=_about(WorkersStatus, "running"))
+    failed: int = Field(description=_about(WorkersStatus, "failed"))
+
+
+class WorkersModel(WorkerCountsModel):
+    """All workers of a cluster."""
+
+    groups: dict[str, WorkerCountsModel] = Field(description=_about(WorkersStatus, "groups"))
+
+
+class SchedulerFailureModel(BaseModel):
+    """What is kept of a scheduler that failed."""
+
+    exit_code: int | None = Field(description=_about(SchedulerFailure, "exit_code"))
+    log: str | None = Field(description=_about(SchedulerFailure, "log"))
 
 
 class ClusterModel2(ClusterModel):
@@ -62,6 +112,9 @@ class ClusterModel2(ClusterModel):
     reason: str | None = Field(description="Why it is in its state, in one word. Null: nothing has been decided yet.")
     message: str | None = Field(description="The same in words for people.")
     workers: int = Field(description="How many workers are wanted.")
+    conditions: list[ConditionModel] = Field(description="Each aspect of its state, and since when it is so.")
+    workers_by_state: WorkersModel | None = Field(description="How many workers there are. Null unless it runs.")
+    scheduler_failure: SchedulerFailureModel | None = Field(description="How its scheduler failed, if it did.")
 
 
 class ClusterList2(RootModel[dict[str, ClusterModel2]]):

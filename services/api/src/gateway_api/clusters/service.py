@@ -14,6 +14,7 @@ from gateway_api.clusters.record import LIVE, ClusterStatus, NewCluster, Record
 from gateway_api.clusters.repository import ClusterRepository
 from gateway_api.clusters.schemas import AdaptRequest, CreateRequest, ScaleRequest
 from gateway_api.errors import (
+    ClusterFailedToStart,
     ClusterNotFound,
     ClusterNotRunning,
     InvalidRequest,
@@ -112,14 +113,19 @@ class ClusterService:
     async def wait(self, principal: Principal, name: str, *, described: bool = False) -> bytes:
         """One cluster as JSON as soon as it has started or ended, or as it is when the longest wait is over.
 
-        Only a cluster that exists and may be seen is waited for.
+        Only a cluster that exists and may be seen is waited for. Raises ClusterFailedToStart: clients of all versions
+        show an error's text to their users, while a failed cluster's JSON has no place for one.
         """
         record = await self._owned(principal, name, "view")
         if record.status is ClusterStatus.PENDING:
             await self._repository.wait_until(
                 record.name, lambda latest: latest.status is not ClusterStatus.PENDING, seconds=self._longest_wait
             )
-        return await self.read(principal, name, described=described)
+            record = await self._owned(principal, name, "view")
+        if record.failed_to_start:
+            raise ClusterFailedToStart(str(record.name), record.message or str(record.reason))
+        body = await self._repository.body(record)
+        return record.described(body) if described else body
 
     async def stop(self, principal: Principal, name: str) -> None:
         """Stop a cluster; raises PermissionDenied. One that is gone, or never was, is stopped already."""
