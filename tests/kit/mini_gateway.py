@@ -79,7 +79,7 @@ class MiniGateway:
                 name = self.new_cluster["name"]
                 self.clusters[name] = self.new_cluster
                 return 201, {"name": name}
-            case "GET", ["v1", "clusters", name] if name in self.clusters:
+            case "GET", ["v1" | "v2", "clusters", name] if name in self.clusters:
                 return 200, self.clusters[name]
             case "DELETE", ["v1", "clusters", name]:
                 self.clusters.pop(name, None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import warnings
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,7 @@ from dask_gateway import (
 from tests.kit.credentials import basic_credentials
 from tests.kit.mini_gateway import MiniGateway, cluster_record
 from tests.kit.scripted_server import Exchange, scripted_server
+from tests.kit.waiting import until
 
 ADA = basic_credentials("ada", "pw")["authorization"]
 OPTION = {"field": "n", "label": "N", "default": 1, "spec": {"type": "int", "min": 0, "max": 9}}
@@ -374,6 +376,62 @@ async def test_waiting_ends_with_the_reason_of_a_failure(
     async with client_of(gateway_api) as gateway:
         with pytest.raises(error, match=message):
             await gateway._wait_for_start("ns.a")
+
+
+async def test_a_cluster_that_failed_later_says_why(gateway_api: MiniGateway) -> None:
+    why = {"reason": "OOMKilled", "message": "The scheduler ended: it used more memory than its limit, and was killed"}
+    gateway_api.clusters["ns.a"] = cluster_record("ns.a", "FAILED", **why)
+    async with client_of(gateway_api) as gateway:
+        with pytest.raises(GatewayClusterError) as failure:
+            await gateway._wait_for_start("ns.a")
+    assert str(failure.value) == f"Cluster 'ns.a' failed: {why['message']}"
+
+
+async def test_a_cluster_that_stays_pending_says_what_it_waits_for_once_a_reason(
+    gateway_api: MiniGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dask_gateway.gateway._SILENCE", 0.01)
+    monkeypatch.setattr("dask_gateway.gateway._POLL_PAUSE", 0.01)
+
+    def pending(reason: str, message: str) -> Any:
+        return 200, cluster_record("ns.a", "PENDING", reason=reason, message=message)
+
+    gateway_api.clusters["ns.a"] = cluster_record("ns.a", "PENDING")
+    starting = pending("SchedulerStarting", "The scheduler is starting")
+    answers = [
+        starting,
+        (503, {"error": "Kubernetes does not answer"}),
+        pending("Unschedulable", "no node has room for it: 0/3"),
+        pending("Unschedulable", "no node has room for it: 0/4"),
+        starting,
+        pending("ImagePullBackOff", "no such image"),
+    ]
+    gateway_api.answers["GET", "/api/v2/clusters/ns.a"] = answers
+    async with client_of(gateway_api) as gateway:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            waiting = asyncio.ensure_future(gateway._wait_for_start("ns.a"))
+            await until(lambda: not answers)
+            gateway_api.clusters["ns.a"] = cluster_record("ns.a", "RUNNING")
+            await waiting
+    assert [(warning.category, str(warning.message)) for warning in told] == [
+        (GatewayWarning, "Cluster ns.a is pending: no node has room for it: 0/3"),
+        (GatewayWarning, "Cluster ns.a is pending: no such image"),
+    ]
+
+
+async def test_a_gateway_without_reasons_is_waited_for_in_silence(
+    gateway_api: MiniGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dask_gateway.gateway._SILENCE", 0.01)
+    gateway_api.clusters["ns.a"] = cluster_record("ns.a", "PENDING")
+    answers = [(404, b"404: Not Found")] * 2
+    gateway_api.answers["GET", "/api/v2/clusters/ns.a"] = answers
+    async with client_of(gateway_api) as gateway:
+        waiting = asyncio.ensure_future(gateway._wait_for_start("ns.a"))
+        await until(lambda: not answers)
+        gateway_api.clusters["ns.a"] = cluster_record("ns.a", "RUNNING")
+        assert (await waiting).status is ClusterStatus.RUNNING
 
 
 # Synchronous use

@@ -18,9 +18,9 @@ from tornado.ioloop import IOLoop
 from dask_gateway.addresses import resolve_addresses
 from dask_gateway.auth import GatewayAuth, get_auth
 from dask_gateway.config import configured_mapping, notebook_image
-from dask_gateway.errors import GatewayClusterError, GatewayResponseError, GatewayWarning
+from dask_gateway.errors import GatewayClusterError, GatewayResponseError, GatewayServerError, GatewayWarning
 from dask_gateway.options import Options
-from dask_gateway.paths import CLUSTERS, cluster_path, list_path
+from dask_gateway.paths import CLUSTERS, CLUSTERS_2, cluster_path, list_path
 from dask_gateway.report import ClusterReport, ClusterStatus
 from dask_gateway.transport import Transport
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from dask_gateway.cluster import GatewayCluster
 
 _POLL_PAUSE = 0.5  # seconds between two waiting requests, which the server itself holds for up to 20 s
+_SILENCE = 5.0  # seconds between two looks at what a pending cluster waits for
+_AS_USUAL = "SchedulerStarting"  # a reason to wait that needs no words
 _OUTAGE_TOLERATED = 60.0  # seconds: a gateway that is being restarted must not cost a user the cluster they wait for
 
 
@@ -139,6 +141,13 @@ class Gateway(SyncMethodMixin):  # type: ignore[misc]  # distributed is untyped 
 
         An answer 409 or 422 ends the wait with the gateway's own words, which say more than a status can.
         """
+        telling = asyncio.ensure_future(self._tell_what_is_waited_for(cluster_name))
+        try:
+            return await self._wait_until_running(cluster_name)
+        finally:
+            telling.cancel()
+
+    async def _wait_until_running(self, cluster_name: str) -> ClusterReport:
         last_answer = monotonic()
         while True:
             try:
@@ -153,11 +162,34 @@ class Gateway(SyncMethodMixin):  # type: ignore[misc]  # distributed is untyped 
                 if report.status is ClusterStatus.RUNNING:
                     return report
                 if report.status is ClusterStatus.FAILED:
-                    message = f"Cluster {cluster_name!r} failed to start, see logs for more information"
-                    raise GatewayClusterError(message)
+                    raise GatewayClusterError(await self._explain_failure(cluster_name))
                 if report.status is ClusterStatus.STOPPED:
                     raise GatewayClusterError(f"Cluster {cluster_name!r} is already stopped")
             await asyncio.sleep(_POLL_PAUSE)
+
+    async def _tell_what_is_waited_for(self, cluster_name: str) -> None:
+        """Warn of each new reason why a cluster is still pending, as long as the gateway has such reasons."""
+        told = {None, _AS_USUAL}
+        while True:
+            await asyncio.sleep(_SILENCE)
+            report = await self._describe(cluster_name)
+            if report and report.status is ClusterStatus.PENDING and report.reason not in told:
+                told.add(report.reason)
+                warnings.warn(GatewayWarning(f"Cluster {cluster_name} is pending: {report.message}"), stacklevel=2)
+
+    async def _explain_failure(self, cluster_name: str) -> str:
+        report = await self._describe(cluster_name)
+        if report and report.message:
+            return f"Cluster {cluster_name!r} failed: {report.message}"
+        return f"Cluster {cluster_name!r} failed to start, see logs for more information"
+
+    async def _describe(self, cluster_name: str) -> ClusterReport | None:
+        """A report with a reason; None from a gateway that has none to give, or not now."""
+        try:
+            cluster = await self._transport.request("GET", cluster_path(cluster_name, CLUSTERS_2))
+        except (ValueError, OSError, GatewayClusterError, GatewayServerError, GatewayResponseError):
+            return None
+        return ClusterReport.from_json(self._addresses, cluster)
 
     def connect(self, cluster_name: str, shutdown_on_close: bool = False) -> "GatewayCluster":
         """Connect to a cluster that was submitted before, waiting for its start.

@@ -6,11 +6,13 @@ from urllib.parse import quote, urlencode
 from dask_gateway.report import ClusterStatus
 
 CLUSTERS = "/api/v1/clusters/"
+#: With all that there is to say of a cluster; gateways of the first version of the API have no such path.
+CLUSTERS_2 = "/api/v2/clusters/"
 
 
-def cluster_path(name: str) -> str:
+def cluster_path(name: str, clusters: str = CLUSTERS) -> str:
     """Of one cluster."""
-    return f"{CLUSTERS}{quote(name, safe='')}"
+    return f"{clusters}{quote(name, safe='')}"
 
 
 def list_path(status: ClusterStatus | str | Iterable[ClusterStatus | str] | None, owner: str | None) -> str:
@@ -26,5 +28,5 @@ def list_path(status: ClusterStatus | str | Iterable[ClusterStatus | str] | None
     if owner is not None:
         query["user"] = owner
     # the first version of the API has no room for whose a cluster is
-    path = CLUSTERS if owner is None else "/api/v2/clusters/"
+    path = CLUSTERS if owner is None else CLUSTERS_2
     return f"{path}?{urlencode(query, safe=',*')}" if query else path
