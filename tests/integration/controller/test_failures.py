@@ -39,25 +39,6 @@ async def test_a_scheduler_pod_that_somebody_deletes_fails_its_cluster(world: Wo
     assert controller.calls["get", "pods"] == 1
 
 
-@pytest.mark.parametrize(
-    ("state", "said"),
-    [
-        ({"terminated": {"exitCode": 1, "reason": "Error"}}, "it exited with code 1 (Error)"),
-        ({"terminated": {"exitCode": 0, "reason": "Completed"}}, "it exited with code 0 (Completed)"),
-        ({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, "it exited with code 137 (OOMKilled)"),
-    ],
-)
-async def test_a_scheduler_that_ends_fails_its_cluster_with_the_reason(
-    world: World, state: dict[str, Any], said: str
-) -> None:
-    await world.controller()
-    name = await world.running_cluster()
-    await world.run_pod(scheduler_pod_name(name), ready=False, state=state)
-    status = await ends(world, name)
-    assert (status["phase"], status["reason"]) == ("Failed", "SchedulerFailed")
-    assert status["message"] == f"The scheduler ended: {said}"
-
-
 async def test_a_configuration_that_can_not_be_fails_the_cluster_and_names_the_field(world: World) -> None:
     controller = await world.controller()
     name = await world.new_cluster(config={"worker_cores": 4, "worker_cores_limit": 2})

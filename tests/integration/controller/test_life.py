@@ -65,7 +65,7 @@ async def test_what_a_kubelet_says_again_costs_nothing(world: World) -> None:
         await world.set_pod_status(scheduler_pod_name(name), {"conditions": conditions})
     await world.set_spec(name, replicas=1)
     await world.has_workers(name, [0])
-    await controller.is_idle_after({**START_CALLS, ("create", "pods"): 2})
+    await controller.is_idle_after({**START_CALLS, ("create", "pods"): 2, ("patch", "daskclusters"): 3})
 
 
 async def test_a_stopped_cluster_is_stopping_until_its_pods_are_gone(world: World) -> None:
@@ -134,7 +134,7 @@ async def test_clusters_of_another_instance_are_left_alone(world: World) -> None
     await world.set_spec(theirs, active=False)
     await world.set_spec(mine, replicas=1)
     await world.has_workers(mine, [0])
-    await controller.is_idle_after({("create", "pods"): 1})
+    await controller.is_idle_after({("create", "pods"): 1, ("patch", "daskclusters"): 1})
 
 
 async def test_records_of_clusters_that_were_over_long_ago_are_deleted(world: World) -> None:

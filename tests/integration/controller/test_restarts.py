@@ -75,4 +75,4 @@ async def test_a_restart_of_the_controller_costs_a_running_cluster_nothing(world
     second = await world.controller()
     await world.set_spec(name, replicas=3)
     await world.has_workers(name, [0, 1, 2])
-    await second.is_idle_after({("create", "pods"): 1})
+    await second.is_idle_after({("create", "pods"): 1, ("patch", "daskclusters"): 1}, more_writes=1)

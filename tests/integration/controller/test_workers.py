@@ -14,7 +14,7 @@ async def test_a_worker_costs_one_call(world: World) -> None:
         await world.run_pod(f"dask-worker-{name}-{slot}")
     await world.set_spec(name, replicas=11)
     await world.has_workers(name, list(range(11)))
-    await controller.is_idle_after({("create", "pods"): 11})
+    await controller.is_idle_after({("create", "pods"): 11}, more_writes=5)
 
 
 async def test_scaling_down_takes_exactly_the_pending_pods_that_are_too_many(world: World) -> None:
@@ -27,7 +27,7 @@ async def test_scaling_down_takes_exactly_the_pending_pods_that_are_too_many(wor
     await world.has_workers(name, [0, 1, 2, 3, 4, 5, 9])
     await world.set_spec(name, replicas=0)
     await world.has_workers(name, [9])
-    await controller.is_idle_after({("delete", "pods"): 9})
+    await controller.is_idle_after({("delete", "pods"): 9}, more_writes=3)
 
 
 async def test_workers_that_end_or_are_taken_away_are_replaced(world: World) -> None:
@@ -51,7 +51,7 @@ async def test_a_worker_that_the_scheduler_has_retired_is_not_replaced(world: Wo
     await controller.count_anew()
     await world.set_pod_status(f"dask-worker-{name}-0", {"phase": "Succeeded"})
     await world.has_workers(name, [1])
-    await controller.is_idle_after({("delete", "pods"): 1})
+    await controller.is_idle_after({("delete", "pods"): 1}, more_writes=2)
 
 
 async def test_a_controller_that_is_killed_while_it_makes_workers_makes_none_twice(world: World) -> None:
@@ -64,7 +64,7 @@ async def test_a_controller_that_is_killed_while_it_makes_workers_makes_none_twi
     made = await world.workers(name)
     third = await world.controller()
     await world.has_workers(name, list(range(10)))
-    await third.is_idle_after({("create", "pods"): 10 - len(made)})
+    await third.is_idle_after({("create", "pods"): 10 - len(made)}, more_writes=2)
 
 
 async def test_a_name_is_not_used_again(world: World) -> None:

@@ -206,11 +206,12 @@ class KubeClient:
     async def pod_log(self, name: str, *, namespace: str, container: str, tail_lines: int) -> str:
         """The last lines that a container has written, at most `LONGEST_LOG` bytes of them.
 
-        Of one that is between two runs those of the last one. Raises Invalid while there is none.
+        Of one that is between two runs those of the last one. Raises Invalid while there is none. Not repeated: the
+        server asks the pod's node, which may be what is broken.
         """
         params = {"container": container, "tailLines": tail_lines, "limitBytes": LONGEST_LOG}
         path = resource_path(PODS, namespace, name, "log")
-        text: str = await self._caller.call(Call("get", "GET", PODS, path, params, is_text=True))
+        text: str = await self._caller.call(Call("log", "GET", PODS, path, params, idempotent=False, is_text=True))
         return text
 
     @asynccontextmanager

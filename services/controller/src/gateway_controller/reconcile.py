@@ -59,7 +59,8 @@ class Reconciler:
             # It passes, and says nothing about this cluster.
             raise
         except KubeError as error:
-            await self._write(key, observed.cluster, refused(observed, error, self._now()))
+            # At once: whoever waits a little here is tried again meanwhile, and would wait for ever.
+            await self._executor.write_status(observed.cluster, refused(observed, error, self._now()))
             raise
         pause = await self._write(key, observed.cluster, decided.status)
         return min((seconds for seconds in (pause, decided.requeue_after) if seconds is not None), default=None)

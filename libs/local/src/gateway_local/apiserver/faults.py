@@ -37,6 +37,8 @@ class Fault:
         plural ("pods"), a part of the path. Empty: any.
     code
         The HTTP status to answer instead of doing anything; 0: none.
+    message
+        What is said with it.
     retry_after
         Seconds for the Retry-After header.
     latency
@@ -53,6 +55,7 @@ class Fault:
     resource: str = ""
     path: str = ""
     code: int = 0
+    message: str = "injected fault"
     retry_after: int | None = None
     latency: float = 0.0
     events: WatchTrouble | None = None
@@ -70,7 +73,7 @@ class Fault:
 
     def error(self) -> StatusError:
         details = {"retryAfterSeconds": self.retry_after} if self.retry_after is not None else None
-        return StatusError(self.code, _REASONS.get(self.code, "InternalError"), "injected fault", details)
+        return StatusError(self.code, _REASONS.get(self.code, "InternalError"), self.message, details)
 
 
 class Faults:
