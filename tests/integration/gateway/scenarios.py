@@ -7,6 +7,7 @@ It needs nothing but `dask_gateway` and `distributed`, so that the released clie
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -182,6 +183,26 @@ def within_limits(address: str, password: str) -> None:
             assert again.status == "running"
 
 
+def failed_to_start(address: str, password: str) -> None:
+    """On a gateway with the file of situations: what can't start is an error that says why, not a wait for ever."""
+    words = {
+        "exits": "The scheduler ended: it exited with code 3",
+        "is killed": "The scheduler ended: it exited with code 137 (killed by SIGKILL)",
+        "has no image": "The scheduler can't start: its image can't be pulled: ",
+        "has no secret": "The scheduler can't start: its container can't be configured: ",
+        "is too large": "The scheduler did not start in time: no node has room for it: 0/1 nodes are available: ",
+    }
+    with Gateway(address, auth=BasicAuth("alice", password)) as gateway:
+        for situation, said in words.items():
+            error = error_of(partial(gateway.new_cluster, situation=situation))
+            assert isinstance(error, GatewayClusterError), repr(error)
+            assert f"failed to start: {said}" in str(error), str(error)
+            # The released client's objects must not be collected by the thread of their own event loop: it would wait
+            # for itself. What the error holds is garbage from here on.
+            del error
+            gc.collect()
+
+
 def workers(client: Client) -> int:
     return len(client.scheduler_info()["workers"])
 
@@ -205,8 +226,8 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 
 SCENARIOS = (main_job, two_users, wrong_password, wrong_input, stopped_while_waiting, asynchronous)
-#: Need a gateway with the operator's file.
-CONFIGURED = (within_limits,)
+#: Need a gateway with an operator's file.
+CONFIGURED = (within_limits, failed_to_start)
 
 
 def main() -> None:
