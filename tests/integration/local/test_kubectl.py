@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway_common.resources import CRDS
+from gateway_common.crd import crd
+from gateway_common.resources import CRDS, DASKCLUSTERS
 from gateway_local.apiserver.podlogs import LogRequest
 from gateway_local.apiserver.server import ApiServer
 from tests.contract.kube.widgets import widget, widget_definition
@@ -237,3 +238,39 @@ async def test_a_namespace_is_deleted_with_all_that_is_in_it(kubectl: Kubectl) -
     await kubectl("delete", "namespace", "other", "--timeout=30s")
 
     assert "c" not in (await kubectl("get", "cm", "-A", "--no-headers")).split()
+
+
+CLUSTER = """
+apiVersion: gateway.dask.org/v1alpha1
+kind: DaskCluster
+metadata: {name: c0ffee}
+spec: {username: alice, replicas: 3}
+"""
+
+
+async def test_clusters_are_listed_by_their_short_name_waited_for_and_scaled(
+    kubectl: Kubectl, inside: ApiServer
+) -> None:
+    inside.objects.create(CRDS, crd())
+    await kubectl("apply", "-f", "-", text=CLUSTER)
+    ready = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "SchedulerRunning",
+        "lastTransitionTime": "2026-11-23T12:00:00Z",
+    }
+    status = {
+        "phase": "Running",
+        "reason": "Unschedulable",
+        "conditions": [ready],
+        "workers": {"desired": 3, "pending": 1, "running": 2, "failed": 0},
+    }
+    inside.objects.patch(DASKCLUSTERS, "default", "c0ffee", {"status": status}, "status")
+
+    header, row = (await kubectl("get", "dc")).splitlines()
+    assert header.split() == ["NAME", "USER", "PHASE", "REASON", "WORKERS", "DESIRED", "AGE"]
+    assert row.split()[:6] == ["c0ffee", "alice", "Running", "Unschedulable", "2", "3"]
+    assert "condition met" in await kubectl("wait", "--for=condition=Ready", "dc/c0ffee", "--timeout=10s")
+
+    assert "scaled" in await kubectl("scale", "dc/c0ffee", "--replicas=5", "--current-replicas=3")
+    assert (await kubectl("get", "dc", "c0ffee", "-o", "jsonpath={.spec.replicas}")) == "5"

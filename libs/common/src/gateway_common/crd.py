@@ -11,6 +11,16 @@ from gateway_common.resources import DASKCLUSTERS
 #: What means the same in JSON Schema and in a structural schema.
 _UNCHANGED = ("type", "description", "enum", "minimum", "maximum", "minLength", "maxLength", "pattern", "minItems")
 
+#: What `kubectl get` shows.
+_COLUMNS = [
+    {"name": "User", "type": "string", "jsonPath": ".spec.username"},
+    {"name": "Phase", "type": "string", "jsonPath": ".status.phase"},
+    {"name": "Reason", "type": "string", "jsonPath": ".status.reason"},
+    {"name": "Workers", "type": "integer", "jsonPath": ".status.workers.running"},
+    {"name": "Desired", "type": "integer", "jsonPath": ".spec.replicas"},
+    {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+]
+
 
 def crd() -> dict[str, Any]:
     """The CustomResourceDefinition of DaskCluster, with a structural schema."""
@@ -27,13 +37,21 @@ def crd() -> dict[str, Any]:
                 "listKind": f"{resource.kind}List",
                 "plural": resource.plural,
                 "singular": resource.kind.lower(),
+                "shortNames": ["dc"],
             },
             "versions": [
                 {
                     "name": resource.version,
                     "served": True,
                     "storage": True,
-                    "subresources": {"status": {}},
+                    "subresources": {
+                        "status": {},
+                        "scale": {
+                            "specReplicasPath": ".spec.replicas",
+                            "statusReplicasPath": ".status.workers.running",
+                        },
+                    },
+                    "additionalPrinterColumns": _COLUMNS,
                     "schema": {
                         "openAPIV3Schema": {
                             "description": "A Dask cluster of one user.",
