@@ -16,6 +16,12 @@ from tests.kit.controller import World
 from tests.kit.kube import KubeServer
 
 
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests play with workers that never run, and need not wait for what is told of them."""
+    monkeypatch.setattr("gateway_controller.core.status.WORKERS_START_SECONDS", 2.0)
+
+
 @pytest.fixture
 async def world(kube_server: KubeServer) -> AsyncIterator[World]:
     settings = KubeSettings(kubeconfig=kube_server.kubeconfig)

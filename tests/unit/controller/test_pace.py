@@ -1,16 +1,17 @@
 """When a status is written whose change can wait."""
 
-from gateway_common.model import Phase
 from gateway_common.object_store import ObjectKey
-from gateway_controller.pace import PATIENCE, Pace
+from gateway_controller.pace import Pace
 
 
 def test_a_write_that_can_wait_waits_for_what_follows_closely() -> None:
     pace, key = Pace(), ObjectKey("dask", "c0ffee")
-    assert pace.pause(key, Phase.RUNNING, 10.0) == 0
+    assert pace.pause(key, 1.0, 10.0) == 0
     pace.touch(key, 10.0)
-    assert pace.pause(key, Phase.RUNNING, 10.25) == PATIENCE[Phase.RUNNING] - 0.25
-    assert pace.pause(key, Phase.PENDING, 12.0) == PATIENCE[Phase.PENDING] - 2
-    assert pace.pause(key, Phase.RUNNING, 12.0) == 0
+    assert pace.pause(key, 0.0, 10.0) == 0, "there are things that can't wait"
+    pace.touch(key, 10.0)
+    assert pace.pause(key, 1.0, 10.25) == 0.75
+    assert pace.pause(key, 5.0, 12.0) == 3.0
+    assert pace.pause(key, 1.0, 12.0) == 0
     pace.touch(key, 20.0)
-    assert pace.pause(key, Phase.RUNNING, 19.0) == 0, "the clock was set back"
+    assert pace.pause(key, 1.0, 19.0) == 0, "the clock was set back"

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway_common.model import DaskClusterStatus, Phase, SchedulerFailure, WorkersStatus
-from gateway_controller.core.status import can_wait, last_part, status_patch, with_completion, with_failure, with_log
+from gateway_controller.core.status import last_part, patience, status_patch, with_completion, with_failure, with_log
 from tests.kit.observed import NOW, status, with_condition
 
 
@@ -27,32 +27,33 @@ def test_completion_has_its_time_and_keeps_the_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "waits"),
+    ("changed", "seconds"),
     [
-        (status(), True),
-        (status(workers=WorkersStatus(desired=3, pending=3)), True),
-        (status(message="2 of 3 workers run; 1 can't: no node has room for it"), True),
-        (status(reason="Unschedulable", message="0 of 3 workers run"), True),
-        (status(observed_generation=7), True),
-        (status(scheduler_address="10.0.0.2"), False),
-        (status(Phase.STOPPING, reason="Deleted"), False),
+        pytest.param(status(workers=WorkersStatus(desired=3)), 10, id="workers are on their way"),
+        pytest.param(status(workers=WorkersStatus(desired=3, running=3)), 1, id="all run"),
+        pytest.param(status(message="2 of 3 workers run; 1 can't: no node"), 1, id="other words"),
+        pytest.param(status(reason="Unschedulable", message="0 of 3 workers run"), 1, id="some can't run"),
+        pytest.param(status(observed_generation=7), 1, id="a new generation"),
+        pytest.param(status(granted_workers=2), 0, id="a limit"),
+        pytest.param(status(scheduler_address="10.0.0.2"), 0, id="an address"),
+        pytest.param(status(Phase.STOPPING, reason="Deleted"), 0, id="a phase"),
     ],
 )
-def test_of_a_cluster_that_runs_only_how_its_workers_are_may_wait(changed: DaskClusterStatus, *, waits: bool) -> None:
-    assert can_wait(status(), changed) is waits
+def test_of_a_cluster_that_runs_only_how_its_workers_are_may_wait(changed: DaskClusterStatus, seconds: float) -> None:
+    assert patience(status(), changed) == seconds
 
 
 @pytest.mark.parametrize(
-    ("changed", "waits"),
+    ("changed", "seconds"),
     [
-        (with_condition(status(Phase.PENDING), "SchedulerScheduled", "False", "SchedulerStarting"), True),
-        (status(Phase.PENDING, message="The scheduler can't start yet: other words"), True),
-        (status(Phase.PENDING, reason="Unschedulable"), False),
-        (status(), False),
+        (with_condition(status(Phase.PENDING), "SchedulerScheduled", "False", "SchedulerStarting"), 30),
+        (status(Phase.PENDING, message="The scheduler can't start yet: other words"), 30),
+        (status(Phase.PENDING, reason="Unschedulable"), 0),
+        (status(), 0),
     ],
 )
-def test_of_a_cluster_that_starts_a_new_reason_is_written_at_once(changed: DaskClusterStatus, *, waits: bool) -> None:
-    assert can_wait(status(Phase.PENDING), changed) is waits
+def test_of_a_cluster_that_starts_a_new_reason_is_written_at_once(changed: DaskClusterStatus, seconds: float) -> None:
+    assert patience(status(Phase.PENDING), changed) == seconds
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,6 @@
 """When a status whose change can wait is written: together with what follows it closely."""
 
-from gateway_common.model import Phase
 from gateway_common.object_store import ObjectKey
-
-#: Seconds between a change made to a cluster and the next write that can wait. Workers come to run meanwhile, and a
-#: scheduler: what is written then says it all.
-PATIENCE = {Phase.PENDING: 5.0, Phase.RUNNING: 1.0}
 
 
 class Pace:
@@ -18,11 +13,11 @@ class Pace:
         """Something of the cluster was changed at `now`, in seconds."""
         self._touched[key] = now
 
-    def pause(self, key: ObjectKey, phase: Phase, now: float) -> float:
-        """Seconds for which a write should wait; none after a clock that was set back."""
+    def pause(self, key: ObjectKey, patience: float, now: float) -> float:
+        """Seconds that are left of `patience` since the last change; none after a clock that was set back."""
         if (touched := self._touched.get(key)) is None:
             return 0.0
-        elapsed, patience = now - touched, PATIENCE.get(phase, 0.0)
+        elapsed = now - touched
         if 0 <= elapsed < patience:
             return patience - elapsed
         del self._touched[key]

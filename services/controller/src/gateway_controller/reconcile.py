@@ -15,7 +15,7 @@ from gateway_common.object_store import ObjectKey
 from gateway_controller.admission import Admissions
 from gateway_controller.core.observed import Cluster, Observed
 from gateway_controller.core.plan import Plan, plan, refused
-from gateway_controller.core.status import can_wait, with_log
+from gateway_controller.core.status import patience, with_log
 from gateway_controller.events import Events
 from gateway_controller.execute import Executor, SchedulerRejected
 from gateway_controller.informers import Informers
@@ -77,15 +77,15 @@ class Reconciler:
 
     async def _execute(self, key: ObjectKey, observed: Observed, decided: Plan) -> None:
         if decided.actions:
-            self._pace.touch(key, self._now().timestamp())
             await self._executor.execute(observed, decided.actions)
+            self._pace.touch(key, self._now().timestamp())
 
     async def _write(self, key: ObjectKey, cluster: Cluster, status: DaskClusterStatus) -> float | None:
         """Write a status if it changed: now, or, where that can wait, in so many seconds."""
         if status == cluster.status:
             return None
         now = self._now().timestamp()
-        if can_wait(cluster.status, status) and (pause := self._pace.pause(key, status.phase, now)):
+        if pause := self._pace.pause(key, patience(cluster.status, status), now):
             return pause
         self._pace.touch(key, now)
         await self._executor.write_status(cluster, status)

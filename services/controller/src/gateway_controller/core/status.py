@@ -6,9 +6,16 @@ from typing import Any
 
 from gateway_common.model import Condition, DaskClusterStatus, Phase, SchedulerFailure
 from gateway_common.names import scheduler_pod_name, secret_name, service_name
+from gateway_common.reasons import Reason
 
 #: Kubernetes cuts a condition's message at 32 KiB; an answer of an admission webhook may be of any length.
 LONGEST_MESSAGE = 1024
+
+#: Within these a start usually comes to what will be written anyway; who waits for longer is told how far it is.
+SCHEDULER_STARTS_SECONDS = 30.0
+WORKERS_START_SECONDS = 10.0
+#: Changes that come together, as of many workers that are lost with their node.
+SETTLED_SECONDS = 1.0
 
 
 class Aspect(StrEnum):
@@ -103,15 +110,21 @@ def last_part(text: str, size: int) -> str:
     return lines if newline and lines else tail
 
 
-def can_wait(old: DaskClusterStatus, new: DaskClusterStatus) -> bool:
-    """Whether writing the new status may wait for more of its kind: how steps and workers get on, in other words.
+def patience(old: DaskClusterStatus, new: DaskClusterStatus) -> float:
+    """For how many seconds after the last change of a cluster its new status may wait for more of its kind.
 
-    The phase, the reason for it until the cluster runs, and what has been made are written at once.
+    The phase, the reason for it until the cluster runs, and what has been made are written at once. How steps and
+    workers get on waits: longer where more will follow, so that a start with all its workers is three writes.
     """
     details = {"conditions", "workers", "message", "observed_generation"}
     if new.phase is Phase.RUNNING:
         details.add("reason")
-    return old.model_copy(update={name: getattr(new, name) for name in details}) == new
+    if old.model_copy(update={name: getattr(new, name) for name in details}) != new:
+        return 0.0
+    if new.phase is not Phase.RUNNING:
+        return SCHEDULER_STARTS_SECONDS
+    workers = find_condition(new, Aspect.WORKERS_READY)
+    return WORKERS_START_SECONDS if workers and workers.reason == Reason.WORKERS_STARTING else SETTLED_SECONDS
 
 
 def timestamp(now: datetime) -> str:
