@@ -21,7 +21,7 @@ from gateway_common.errors import (
     TooManyRequests,
     Unauthorized,
 )
-from gateway_common.kube import KubeClient
+from gateway_common.kube import LONGEST_LOG, KubeClient
 from gateway_common.resources import CRDS, PODS, Resource
 from tests.kit.scripted_server import Exchange, Handler, ScriptedServer, scripted_server
 from tests.kit.tls import make_key_pair
@@ -377,3 +377,17 @@ async def test_leaving_a_watch_early_is_quiet() -> None:
             await anext(events)
 
     assert caught == []
+
+
+async def test_a_log_is_text_and_is_asked_for_once() -> None:
+    async with connected(answering((200, b"no licence\ngood bye \xff"), (500, status(500)))) as (client, server):
+        log = await client.pod_log("p", namespace="dask", container="main", tail_lines=40)
+        assert log == "no licence\ngood bye \N{REPLACEMENT CHARACTER}"
+        exchange = server.exchanges[0]
+        assert exchange.path == "/api/v1/namespaces/dask/pods/p/log"
+        assert exchange.query == {"container": "main", "tailLines": "40", "limitBytes": str(LONGEST_LOG)}
+
+        # what is broken may be the pod's node: nobody waits for it
+        with pytest.raises(KubeUnavailable):
+            await client.pod_log("p", namespace="dask", container="main", tail_lines=40)
+        assert len(server.exchanges) == 2

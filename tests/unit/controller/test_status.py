@@ -29,7 +29,7 @@ def test_completion_has_its_time_and_keeps_the_reason() -> None:
 @pytest.mark.parametrize(
     ("changed", "seconds"),
     [
-        pytest.param(status(workers=WorkersStatus(desired=3)), 10, id="workers are on their way"),
+        pytest.param(status(workers=WorkersStatus(desired=3)), 30, id="workers are on their way"),
         pytest.param(status(workers=WorkersStatus(desired=3, running=3)), 1, id="all run"),
         pytest.param(status(message="2 of 3 workers run; 1 can't: no node"), 1, id="other words"),
         pytest.param(status(reason="Unschedulable", message="0 of 3 workers run"), 1, id="some can't run"),
@@ -46,8 +46,8 @@ def test_of_a_cluster_that_runs_only_how_its_workers_are_may_wait(changed: DaskC
 @pytest.mark.parametrize(
     ("changed", "seconds"),
     [
-        (with_condition(status(Phase.PENDING), "SchedulerScheduled", "False", "SchedulerStarting"), 30),
-        (status(Phase.PENDING, message="The scheduler can't start yet: other words"), 30),
+        (with_condition(status(Phase.PENDING), "SchedulerScheduled", "False", "SchedulerStarting"), 60),
+        (status(Phase.PENDING, message="The scheduler can't start yet: other words"), 60),
         (status(Phase.PENDING, reason="Unschedulable"), 0),
         (status(), 0),
     ],

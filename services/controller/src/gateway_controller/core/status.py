@@ -12,8 +12,8 @@ from gateway_common.reasons import Reason
 LONGEST_MESSAGE = 1024
 
 #: Within these a start usually comes to what will be written anyway; who waits for longer is told how far it is.
-SCHEDULER_STARTS_SECONDS = 30.0
-WORKERS_START_SECONDS = 10.0
+SCHEDULER_STARTS_SECONDS = 60.0
+WORKERS_START_SECONDS = 30.0
 #: Changes that come together, as of many workers that are lost with their node.
 SETTLED_SECONDS = 1.0
 
