@@ -8,6 +8,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -83,9 +84,17 @@ class Informer(Generic[T]):
                 group.create_task(stream.run(), name=f"informer of {stream}")
 
     async def wait_synced(self) -> None:
-        """Wait until everything has been listed once. Takes a running `run`."""
+        """Wait until everything has been listed, anew if `refresh` was called. Takes a running `run`."""
         for stream in self._streams.values():
             await stream.synced.wait()
+
+    def refresh(self) -> None:
+        """List everything again at once, for those who can't wait until a broken watch is noticed.
+
+        `wait_synced` waits until that is done. Brings no changes if nothing was missed.
+        """
+        for stream in self._streams.values():
+            stream.refresh()
 
     def get(self, key: ObjectKey) -> T | None:
         return self._store.get(key)
@@ -178,29 +187,44 @@ class _Stream:
         #: The last resourceVersion that the server has shown us: older changes are all in the store.
         self.seen = -1
         self.synced = asyncio.Event()
+        self._round: asyncio.Timeout | None = None
 
     def __str__(self) -> str:
         return f"{self._selection.resource.plural} in {self._namespace or 'all namespaces'}"
 
+    def refresh(self) -> None:
+        """Begin anew with a list, whatever is being done: it may be a list that began too early."""
+        self.synced.clear()
+        self._must_list = True
+        if self._round and not self._round.expired():
+            self._round.reschedule(0.0)
+
     async def run(self) -> None:
         while True:
-            try:
-                if self._must_list or _now() - self._listed_at >= self._timing.longest_trust:
-                    await self._list()
-                await self._watch()
-            except Expired as error:
-                logger.info("Listing %s again: %s", self, error)
-                self._must_list = True
-            except KubeError as error:
-                self._report(error)
-                # Who was away may come back without its memory, and a watch from its future stays silent.
-                self._must_list |= isinstance(error, RequestNotSent)
-            except Exception:
-                # An answer of no known shape. Ending here would leave a copy that ages unnoticed.
-                logger.exception("Cannot understand the answers about %s", self)
-                self._must_list = True
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None) as self._round:
+                    await self._follow()
+                    await asyncio.sleep(self._backoff.next())
+
+    async def _follow(self) -> None:
+        """List if need be, then watch until the stream ends, whatever ends it."""
+        try:
+            if self._must_list or _now() - self._listed_at >= self._timing.longest_trust:
+                await self._list()
+            await self._watch()
+        except Expired as error:
+            logger.info("Listing %s again: %s", self, error)
+            self._must_list = True
+        except KubeError as error:
+            self._report(error)
+            # Who was away may come back without its memory, and a watch from its future stays silent.
+            self._must_list |= isinstance(error, RequestNotSent)
+        except Exception:
+            # An answer of no known shape. Ending here would leave a copy that ages unnoticed.
+            logger.exception("Cannot understand the answers about %s", self)
+            self._must_list = True
+        finally:
             self._watching = False
-            await asyncio.sleep(self._backoff.next())
 
     async def _list(self) -> None:
         selection = self._selection

@@ -53,6 +53,11 @@ class Informers:
         await self.clusters.wait_synced()
         await self.pods.wait_synced()
 
+    def refresh(self) -> None:
+        """Read everything again at once; `wait_synced` says when that is done."""
+        self.clusters.refresh()
+        self.pods.refresh()
+
     def next_slot(self, cluster: ObjectKey) -> int:
         """A number above those of all workers that this process has seen, gone ones too.
 
@@ -60,13 +65,11 @@ class Informers:
         """
         return self._next_slots.get(cluster, 0)
 
-    def forget_slots(self, cluster: ObjectKey) -> None:
-        """The cluster is gone."""
-        self._next_slots.pop(cluster, None)
-
     def _cluster_changed(self, key: ObjectKey, new: Cluster | None) -> None:
         if _replace(self._known_clusters, key, new) != new:
             self._wake(key)
+        if new is None:
+            self._forget_slots(key)
 
     def _pod_changed(self, key: ObjectKey, new: Pod | None) -> None:
         old = _replace(self._known_pods, key, new)
@@ -74,10 +77,17 @@ class Informers:
         if not pod or not pod.cluster:
             return
         cluster = cluster_of(pod)
-        if pod.slot >= self._next_slots.get(cluster, 0):
+        if new is None:
+            self._forget_slots(cluster)
+        elif pod.slot >= self._next_slots.get(cluster, 0):
             self._next_slots[cluster] = pod.slot + 1
         if pod_matters(old, new):
             self._wake(cluster)
+
+    def _forget_slots(self, cluster: ObjectKey) -> None:
+        """Once nothing is left of a cluster. Replicas that only stand by learn of its end in no other way."""
+        if self.clusters.get(cluster) is None and not self.pods.by_index(cluster):
+            self._next_slots.pop(cluster, None)
 
 
 def cluster_of(pod: Pod) -> ObjectKey:
