@@ -119,7 +119,8 @@ class Election:
             # somebody else was faster, or the answer to a try of our own was lost: the next look tells
             return False
         except (KubeError, TimeoutError) as error:
-            logger.log(logging.DEBUG if self._failing else logging.WARNING, "Cannot use the %s: %s", self._lock, error)
+            level = logging.DEBUG if self._failing else logging.WARNING
+            logger.log(level, "Cannot use the %s: %s", self._lock, str(error) or "no answer in time")
             self._failing = True
             return False
         self._failing = False
@@ -230,7 +231,7 @@ class Election:
             async with asyncio.timeout(self._timing.release_timeout):
                 await self._replace_own(holder="", duration=1, acquired=now, renewed=now)
         except (KubeError, TimeoutError) as error:
-            logger.warning("Cannot give back the %s: %s", self._lock, error)
+            logger.warning("Cannot give back the %s: %s", self._lock, str(error) or "no answer in time")
         else:
             logger.info("%s has given back the %s", self._identity, self._lock)
 
