@@ -22,7 +22,8 @@ from gateway_common.resources import (
     SERVICES,
     Resource,
 )
-from gateway_controller.controller import Controller
+from gateway_controller.controller import Controller, Elect
+from gateway_controller.leader import Work
 from tests.kit.waiting import until
 
 T = TypeVar("T")
@@ -90,17 +91,45 @@ async def _never() -> NoReturn:
     raise AssertionError("an event that nobody sets")
 
 
+class Seat:
+    """An election in which the test says when this replica leads."""
+
+    def __init__(self) -> None:
+        self._given = asyncio.Event()
+        self._term: asyncio.Task[None] | None = None
+
+    def give(self) -> None:
+        self._given.set()
+
+    async def take_away(self) -> None:
+        """As when a lease is lost: what is under way is cut off."""
+        self._given.clear()
+        if self._term:
+            self._term.cancel()
+            await asyncio.gather(self._term, return_exceptions=True)
+
+    async def run(self, work: Work, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            await self._given.wait()
+            self._term = asyncio.create_task(work())
+            await asyncio.wait((self._term,))
+            if not self._term.cancelled():
+                self._term.result()
+
+
 class RunningController:
     """A controller in this process. `calls` counts its requests to the API server, watches and lists excepted."""
 
-    def __init__(self, settings: Configuration, client: MortalClient) -> None:
+    def __init__(self, settings: Configuration, client: MortalClient, elect: Elect | None = None) -> None:
         self._client = client
         self.controller = Controller(settings, client)
         self.calls: Counter[tuple[str, str]] = Counter()
-        self._task = asyncio.create_task(self.controller.run())
+        self._task = asyncio.create_task(self.controller.run(elect))
 
     @classmethod
-    async def start(cls, settings: Configuration, die_after: int | None = None) -> "RunningController":
+    async def start(
+        cls, settings: Configuration, die_after: int | None = None, elect: Elect | None = None
+    ) -> "RunningController":
         """With `die_after` it ends as if killed when its so many-th write has been carried out."""
         calls: Counter[tuple[str, str]] = Counter()
 
@@ -111,7 +140,7 @@ class RunningController:
         client = await MortalClient.connect(settings.kube, on_call=count)
         assert isinstance(client, MortalClient)
         client.mortal(die_after)
-        running = cls(settings, client)
+        running = cls(settings, client, elect)
         running.calls = calls
         return running
 
@@ -158,10 +187,12 @@ class World:
         )
         self._controllers: list[RunningController] = []
 
-    async def controller(self, *, die_after: int | None = None, **settings: Any) -> RunningController:
+    async def controller(
+        self, *, die_after: int | None = None, elect: Elect | None = None, **settings: Any
+    ) -> RunningController:
         group = self.settings.controller.model_copy(update=settings)
         configured = self.settings.model_copy(update={"controller": group})
-        running = await RunningController.start(configured, die_after)
+        running = await RunningController.start(configured, die_after, elect)
         self._controllers.append(running)
         return running
 
@@ -219,6 +250,19 @@ class World:
         await self.run_pod(scheduler_pod_name(name))
         await self.reaches(name, "Running")
         return name
+
+    async def stops(self, name: str) -> None:
+        """Wait until a cluster that was told to stop has stopped, and end its pods meanwhile."""
+
+        async def probe() -> bool:
+            await self.remove_deleted_pods(name)
+            return await self.phase(name) == "Stopped"
+
+        await eventually(probe)
+
+    async def delete(self, name: str) -> None:
+        """Delete a cluster's record."""
+        await self.client.delete(DASKCLUSTERS, name, namespace=self.namespace)
 
     # what is there
 

@@ -187,6 +187,16 @@ async def kube_http(server: KubeServer, namespace: str) -> AsyncIterator[KubeHtt
         yield KubeHttp(client, namespace, server.embedded)
 
 
+def elsewhere(kubeconfig: Path, port: int, path: Path) -> Path:
+    """The same kubeconfig, written to `path`, for a server at another port of 127.0.0.1."""
+    configuration = yaml.safe_load(kubeconfig.read_text())
+    cluster = configuration["clusters"][0]["cluster"]
+    scheme = cluster["server"].partition(":")[0]
+    cluster["server"] = f"{scheme}://127.0.0.1:{port}"
+    path.write_text(yaml.safe_dump(configuration))
+    return path
+
+
 def accepted(response: httpx.Response, code: int = 200) -> Manifest:
     """The body of an answer that has to be a success."""
     assert response.status_code == code, response.text
