@@ -8,7 +8,6 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from gateway_common.names import scheduler_pod_name
@@ -16,7 +15,7 @@ from gateway_common.resources import LEASES
 from gateway_local.apiserver.faults import Fault
 from tests.kit.controller import CHILDREN, World, eventually
 from tests.kit.controller_process import ControllerProcesses, controller_processes
-from tests.kit.kube import KubeServer, elsewhere
+from tests.kit.kube import KubeServer, elsewhere, server_of
 from tests.kit.tcp_proxy import tcp_proxy
 
 LEASE = "dask-gateway-controller-test"
@@ -94,7 +93,7 @@ async def test_a_leader_that_was_paused_does_nothing_when_it_wakes(
 async def test_a_leader_whose_network_is_cut_is_replaced_and_what_it_had_begun_does_no_harm(
     world: World, kube_server: KubeServer, processes: ControllerProcesses, tmp_path: Path
 ) -> None:
-    url = httpx.URL(kube_server.url)
+    url = server_of(kube_server.kubeconfig)
     assert url.port
     async with tcp_proxy(url.host, url.port) as proxy:
         behind = elsewhere(kube_server.kubeconfig, proxy.port, tmp_path / "behind.kubeconfig")
