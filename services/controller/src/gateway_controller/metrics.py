@@ -6,7 +6,7 @@ Names and labels are an interface: dashboards and alerts rely on them (docs/oper
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
@@ -35,6 +35,8 @@ class Metrics:
     """The series of one controller, in a registry of its own."""
 
     def __init__(self) -> None:
+        # a second series for each counter, which says when it was made
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         Info(PREFIX, "The program.", registry=self._registry).info({"version": __version__})
