@@ -96,9 +96,12 @@ class Seat:
 
     def __init__(self) -> None:
         self._given = asyncio.Event()
-        self._term: asyncio.Task[None] | None = None
+        self._note = ""
+        self._term: asyncio.Task[str] | None = None
 
-    def give(self) -> None:
+    def give(self, note: str = "") -> None:
+        """Let it lead; `note` is what the last leader has left."""
+        self._note = note
         self._given.set()
 
     async def take_away(self) -> None:
@@ -111,7 +114,7 @@ class Seat:
     async def run(self, work: Work, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             await self._given.wait()
-            self._term = asyncio.create_task(work())
+            self._term = asyncio.create_task(work(self._note))
             await asyncio.wait((self._term,))
             if not self._term.cancelled():
                 self._term.result()

@@ -42,7 +42,10 @@ class LeaseServer:
         current = self.get()
         if current["metadata"]["resourceVersion"] != patch["metadata"]["resourceVersion"]:
             raise Conflict("the object has been modified")
-        return self._store({**current, "spec": {**current["spec"], **patch["spec"]}})
+        annotations = {**current["metadata"].get("annotations", {}), **patch["metadata"]["annotations"]}
+        kept = {key: value for key, value in annotations.items() if value is not None}
+        metadata = {**current["metadata"], "annotations": kept}
+        return self._store({**current, "metadata": metadata, "spec": {**current["spec"], **patch["spec"]}})
 
     def _store(self, manifest: dict[str, Any]) -> dict[str, Any]:
         self.writes += 1
@@ -118,12 +121,14 @@ class Replica:
         )
         self.stopping = asyncio.Event()
         self.terms = 0
+        self.notes: list[str] = []
         self.working = False
         self.work_fails: Exception | None = None
         self.task = asyncio.create_task(self.election.run(self._work, self.stopping))
 
-    async def _work(self) -> None:
+    async def _work(self, note: str) -> str:
         self.terms += 1
+        self.notes.append(note)
         self.working = True
         try:
             while not self.stopping.is_set():
@@ -132,6 +137,7 @@ class Replica:
                 self._write()
                 await asyncio.sleep(0.05)
                 await self.connection.thawed.wait()
+            return f"by {self.identity}"
         finally:
             self.working = False
 

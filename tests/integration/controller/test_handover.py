@@ -5,6 +5,7 @@ import pytest
 from gateway_common.configuration.limits import Amounts, LimitsGroup
 from gateway_common.names import scheduler_pod_name, worker_pod_name
 from tests.kit.controller import CHILDREN, RunningController, Seat, World
+from tests.kit.recorded_calls import Access, recorded, recorder
 from tests.kit.waiting import until
 
 
@@ -105,6 +106,27 @@ async def test_who_leads_again_knows_what_another_did_meanwhile(world: World) ->
     await world.set_spec(new, active=False)
     await world.stops(new)
     await world.reaches(waiting, "Pending")
+
+
+async def test_everything_is_listed_anew_unless_the_last_leader_has_said_that_nothing_was_missed(world: World) -> None:
+    found: set[Access] = set()
+    seats = [Seat(), Seat()]
+    leader = await world.controller(elect=seats[0].run)
+    with recorder(), recorded(found):
+        successor = await world.controller(elect=seats[1].run)
+        await until(lambda: successor.controller.is_ready)
+        seats[0].give()
+        await world.running_cluster(replicas=1)
+        await until(lambda: len(leader.controller.queue) == 0)
+        await seats[0].take_away()
+        note = leader.controller._informers.note()
+        await until(lambda: successor.controller._informers.have_seen(note))
+        for handed, verbs in ((note, False), ("", True), ("no note of ours", True), (note.replace(":", ":9"), True)):
+            found.clear()
+            seats[1].give(handed)
+            await until(lambda: successor.controller.is_leading)
+            assert any(access.verb == "list" for access in found) == verbs, handed
+            await seats[1].take_away()
 
 
 async def test_a_hand_over_costs_a_running_cluster_no_call(world: World) -> None:

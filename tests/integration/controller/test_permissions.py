@@ -78,8 +78,9 @@ async def test_an_election_takes_exactly_the_permissions_that_are_listed(world: 
     found: set[Access] = set()
     stopping = asyncio.Event()
 
-    async def work() -> None:
+    async def work(note: str) -> str:
         await stopping.wait()
+        return note
 
     client = await KubeClient.connect(lease_kube_settings(world.settings))
     place = lease_place(world.settings)

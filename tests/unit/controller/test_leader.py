@@ -85,6 +85,23 @@ def test_a_leader_that_is_stopped_is_replaced_within_a_second(moment: float) -> 
     in_virtual_time(scenario())
 
 
+def test_who_gives_the_lease_back_leaves_a_note_for_the_next_one_alone() -> None:
+    async def scenario() -> None:
+        server = LeaseServer()
+        first, (second, third) = await replicas_of(server, 3)
+        await third.stop()
+        await first.stop()
+        await leads(second)
+        fourth = Replica(server, "r4")
+        await asyncio.sleep(3)
+        await second.crash()
+        await leads(fourth)
+        assert (first.notes, second.notes, fourth.notes) == ([""], ["by r0"], [""])
+        await fourth.crash()
+
+    in_virtual_time(scenario())
+
+
 def test_a_leader_that_is_stopped_while_it_renews_gives_the_lease_back_all_the_same() -> None:
     async def scenario() -> None:
         server = LeaseServer()

@@ -7,9 +7,10 @@ server does to streams (closes them, forgets versions, falls silent, refuses for
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Generic, TypeVar
 
 from gateway_common.backoff import Backoff, system_random
@@ -96,6 +97,14 @@ class Informer(Generic[T]):
         for stream in self._streams.values():
             stream.refresh()
 
+    def newest(self) -> dict[str, int]:
+        """The highest resourceVersion of any object that was taken in, by namespace; in all together it is ""."""
+        return {scope or "": stream.newest for scope, stream in self._streams.items()}
+
+    def has_seen(self, newest: Mapping[str, int]) -> bool:
+        """Whether the watches have brought all that another informer of the same objects knew, by its `newest`."""
+        return all(newest.get(scope or "", inf) <= stream.seen for scope, stream in self._streams.items())
+
     def get(self, key: ObjectKey) -> T | None:
         return self._store.get(key)
 
@@ -116,6 +125,7 @@ class Informer(Generic[T]):
         stream = self._streams.get(None) or self._streams.get(key.namespace)
         if stream and version > stream.seen:
             self._copy.accept(manifest)
+            stream.newest = max(stream.newest, version)
 
 
 class _Copy(Generic[T]):
@@ -186,6 +196,8 @@ class _Stream:
         self._failing = False
         #: The last resourceVersion that the server has shown us: older changes are all in the store.
         self.seen = -1
+        #: Of an object, from the watch or absorbed.
+        self.newest = -1
         self.synced = asyncio.Event()
         self._round: asyncio.Timeout | None = None
 
@@ -238,9 +250,11 @@ class _Stream:
                 # A list is never older than what was seen before, unless the server lost its memory.
                 logger.warning("The history of %s has begun anew at %d", self, version)
                 self._copy.store.age(self._namespace)
-                self.seen = version
+                self.seen = self.newest = version
             for manifest in page.items:
-                present.add(self._copy.accept(manifest)[0])
+                key, at = self._copy.accept(manifest)
+                present.add(key)
+                self.newest = max(self.newest, at)
         for key in self._copy.store.missing(self._namespace, present, version):
             self._copy.drop(key, version)
         self.seen = version
@@ -286,6 +300,7 @@ class _Stream:
             self._copy.drop(key, version)
         else:
             _, version = self._copy.accept(event.object)
+            self.newest = max(self.newest, version)
         self.seen = max(self.seen, version)
 
 

@@ -19,7 +19,7 @@ from gateway_controller.metrics import Metrics, Snapshot
 from gateway_controller.queue import WorkQueue
 from gateway_controller.term import Term
 
-#: Calls the work whenever it may be done, and returns when the event was set and the work has ended: `Election.run`.
+#: Does the work whenever it may be done, and returns when the event was set and the work has ended: `Election.run`.
 Elect = Callable[[Work, asyncio.Event], Awaitable[None]]
 
 
@@ -46,6 +46,10 @@ class Controller:
     def is_ready(self) -> bool:
         """Whether the copy of the world is complete, so that clusters are worked on, or could be at once."""
         return self._synced.is_set()
+
+    @property
+    def is_leading(self) -> bool:
+        return self._term is not None
 
     @property
     def is_stopping(self) -> bool:
@@ -76,16 +80,21 @@ class Controller:
         """Let `run` end when what is under way is done, or has taken too long."""
         self._stopping.set()
 
-    async def _take_over(self) -> None:
-        """What another replica did until now counts, also if our watches have not brought it, or are dead."""
-        self._informers.refresh()
-        await self._informers.wait_synced()
-        await self._lead()
+    async def _take_over(self, note: str) -> str:
+        """What another replica did until now counts, also if our watches have not brought it, or are dead.
 
-    async def _lead(self) -> None:
+        A leader that has left a note has said how far one must have seen; else everything is listed.
+        """
+        if not self._informers.have_seen(note):
+            self._informers.refresh()
+            await self._informers.wait_synced()
+        finished = await self._lead()
+        return self._informers.note() if finished else ""
+
+    async def _lead(self) -> bool:
         self._term = Term(self._settings, self._client, self._informers, self._metrics, self._clock)
         try:
-            await self._term.run(self._stopping)
+            return await self._term.run(self._stopping)
         finally:
             self._term = None
 

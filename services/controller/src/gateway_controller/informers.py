@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import orjson
+
 from gateway_common.informer import Informer
 from gateway_common.kube import KubeClient
 from gateway_common.names import instance_selector
@@ -57,6 +59,18 @@ class Informers:
         """Read everything again at once; `wait_synced` says when that is done."""
         self.clusters.refresh()
         self.pods.refresh()
+
+    def note(self) -> str:
+        """How far this copy has come, in what it has read and in the answers to its own writes, for `have_seen`."""
+        return orjson.dumps({"daskclusters": self.clusters.newest(), "pods": self.pods.newest()}).decode()
+
+    def have_seen(self, note: str) -> bool:
+        """Whether the watches have come as far as another copy was when it made this note; not if it can't be read."""
+        try:
+            newest = orjson.loads(note)
+            return self.clusters.has_seen(newest["daskclusters"]) and self.pods.has_seen(newest["pods"])
+        except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError):
+            return False
 
     def next_slot(self, cluster: ObjectKey) -> int:
         """A number above those of all workers that this process has seen, gone ones too.

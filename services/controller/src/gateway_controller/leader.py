@@ -26,8 +26,9 @@ from gateway_controller.lease import Found, LeaseLock, LeaseRecord
 
 logger = logging.getLogger(__name__)
 
-#: What the leader does. It ends by itself once it was told to stop, or is cancelled.
-Work = Callable[[], Coroutine[Any, Any, None]]
+#: What the leader does. It gets the note that the last leader left if it gave the lease back, else "". It ends by
+#: itself once it was told to stop, and returns the note to leave; or it is cancelled.
+Work = Callable[[str], Coroutine[Any, Any, str]]
 
 
 class NotLeading(KubeUnavailable):
@@ -85,6 +86,7 @@ class Election:
         #: What the Lease may say because this process wrote it: the last success, and tries since.
         self._own: deque[LeaseRecord] = deque(maxlen=16)
         self._failing = False
+        self._note = ""
 
     @property
     def is_leading(self) -> bool:
@@ -134,10 +136,12 @@ class Election:
         if found is None:
             self._own.append(record := LeaseRecord(self._identity, self._timing.duration, now, now))
             self._won(await self._lock.create(record), began)
+            self._note = ""
         else:
             transitions = found.record.transitions + (found.record.holder != self._identity)
             self._own.append(record := LeaseRecord(self._identity, self._timing.duration, now, now, transitions))
             self._won(await self._lock.replace(found.version, record), began)
+            self._note = "" if found.record.holder else found.record.note
 
     def _is_free(self, found: Found | None) -> bool:
         """Whether nobody leads, as far as this replica has watched the lease."""
@@ -166,13 +170,13 @@ class Election:
 
     async def _lead(self, work: Work) -> None:
         logger.info("%s leads by the %s", self._identity, self._lock)
-        working = asyncio.create_task(work(), name="leading")
+        working = asyncio.create_task(work(self._note), name="leading")
         renewing = asyncio.create_task(self._keep_renewing(), name="renewing the lease")
         try:
             await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
             await _end(working, renewing)
             if self.is_leading:
-                await self._release()
+                await self._release(_note_of(working))
         finally:
             self._leads_until = float("-inf")
             await _end(working, renewing)
@@ -224,19 +228,24 @@ class Election:
         except NotFound:
             return await self._lock.create(record)
 
-    async def _release(self) -> None:
+    async def _release(self, note: str) -> None:
         """Let others take the lease at once. If that fails, they take it when it has expired."""
         now = self._now()
         try:
             async with asyncio.timeout(self._timing.release_timeout):
-                await self._replace_own(holder="", duration=1, acquired=now, renewed=now)
+                await self._replace_own(holder="", duration=1, acquired=now, renewed=now, note=note)
         except (KubeError, TimeoutError) as error:
             logger.warning("Cannot give back the %s: %s", self._lock, str(error) or "no answer in time")
         else:
             logger.info("%s has given back the %s", self._identity, self._lock)
 
 
-async def _end(*tasks: asyncio.Task[None]) -> None:
+def _note_of(working: asyncio.Task[str]) -> str:
+    """Who was cut off or failed does not know what others need to know."""
+    return "" if working.cancelled() or working.exception() else working.result()
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
     """Cancel tasks and wait until they have ended; what they raised stays with them."""
     for task in tasks:
         task.cancel()

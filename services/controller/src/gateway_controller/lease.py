@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from gateway_common.errors import NotFound
 from gateway_common.kube import KubeClient, KubeObject
+from gateway_common.names import HANDOVER_ANNOTATION
 from gateway_common.resources import LEASES
 
 
@@ -16,7 +17,8 @@ from gateway_common.resources import LEASES
 class LeaseRecord:
     """What a Lease says. `holder` is empty when nobody holds it; `duration` is in seconds.
 
-    The times are the holder's own, as Kubernetes writes them: for people, since clocks of machines differ.
+    The times are the holder's own, as Kubernetes writes them: for people, since clocks of machines differ. `note` is
+    what the last holder left for the next one, in an annotation.
     """
 
     holder: str = ""
@@ -24,6 +26,7 @@ class LeaseRecord:
     acquired: str = ""
     renewed: str = ""
     transitions: int = 0
+    note: str = ""
 
 
 class Found(NamedTuple):
@@ -64,7 +67,8 @@ class LeaseLock:
 
     async def replace(self, version: str, record: LeaseRecord) -> Found:
         """Raises Conflict if it has changed since it had that version."""
-        patch = {"metadata": {"resourceVersion": version}, "spec": _spec(record)}
+        metadata = {"resourceVersion": version, "annotations": {HANDOVER_ANNOTATION: record.note or None}}
+        patch = {"metadata": metadata, "spec": _spec(record)}
         return _found(await self._client.patch(LEASES, self._name, patch, namespace=self._namespace))
 
 
@@ -80,11 +84,13 @@ def _spec(record: LeaseRecord) -> dict[str, Any]:
 
 def _found(manifest: KubeObject) -> Found:
     spec = manifest.get("spec") or {}
+    annotations = manifest["metadata"].get("annotations") or {}
     record = LeaseRecord(
         holder=spec.get("holderIdentity") or "",
         duration=spec.get("leaseDurationSeconds") or 0,
         acquired=spec.get("acquireTime") or "",
         renewed=spec.get("renewTime") or "",
         transitions=spec.get("leaseTransitions") or 0,
+        note=annotations.get(HANDOVER_ANNOTATION) or "",
     )
     return Found(record, manifest["metadata"]["resourceVersion"])

@@ -60,10 +60,11 @@ class Term:
             self._admissions.saw(key, self._informers.clusters.get(key))
         self.queue.add(key)
 
-    async def run(self, stopping: asyncio.Event) -> None:
+    async def run(self, stopping: asyncio.Event) -> bool:
         """Look at every cluster, then at those that change, until `stopping` is set; then finish what was begun.
 
-        What is not finished after `shutdown_timeout` is cut off. Only a defect of ours raises.
+        What takes longer than `shutdown_timeout` is cut off; the answer is whether nothing was. Only a defect of ours
+        raises.
         """
         self._reconciler.recover()
         for cluster in self._informers.clusters.values():
@@ -73,7 +74,7 @@ class Term:
             await stopping.wait()
             for task in going_on:
                 task.cancel()
-            await self._finish()
+            return await self._finish()
 
     async def _dispatch(self, group: asyncio.TaskGroup) -> None:
         while True:
@@ -83,14 +84,15 @@ class Term:
             self._reconciles.add(task)
             task.add_done_callback(self._reconciles.discard)
 
-    async def _finish(self) -> None:
+    async def _finish(self) -> bool:
         if not self._reconciles:
-            return
+            return True
         _, late = await asyncio.wait(self._reconciles, timeout=self._shutdown_timeout)
         if late:
             logger.info("%d reconciles are cut off: the next leader goes on with them", len(late))
         for task in late:
             task.cancel()
+        return not late
 
     async def _reconcile(self, key: ObjectKey) -> None:
         """Reconcile one key. Whatever goes wrong with it is its own affair, and is tried again later."""
