@@ -35,9 +35,10 @@ class TcpProxy:
                 try:
                     await asyncio.gather(self._copy(reader, backend_writer), self._copy(backend_reader, writer))
                 finally:
-                    backend_writer.close()
+                    # what is still to be sent may never be
+                    backend_writer.transport.abort()
         finally:
-            writer.close()
+            writer.transport.abort()
             self._tasks.discard(task)
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -65,3 +66,4 @@ async def tcp_proxy(host: str, port: int) -> AsyncIterator[TcpProxy]:
     finally:
         server.close()
         await proxy.stop()
+        await server.wait_closed()
