@@ -23,7 +23,8 @@ from gateway_common.resources import (
     SERVICES,
     Resource,
 )
-from gateway_controller.controller import Controller
+from gateway_controller.controller import Controller, Elect
+from gateway_controller.leader import Work
 from tests.kit.waiting import until
 
 T = TypeVar("T")
@@ -92,21 +93,52 @@ async def _never() -> NoReturn:
     raise AssertionError("an event that nobody sets")
 
 
+class Seat:
+    """An election in which the test says when this replica leads."""
+
+    def __init__(self) -> None:
+        self._given = asyncio.Event()
+        self._note = ""
+        self._term: asyncio.Task[str] | None = None
+
+    def give(self, note: str = "") -> None:
+        """Let it lead; `note` is what the last leader has left."""
+        self._note = note
+        self._given.set()
+
+    async def take_away(self) -> None:
+        """As when a lease is lost: what is under way is cut off."""
+        self._given.clear()
+        if self._term:
+            self._term.cancel()
+            await asyncio.gather(self._term, return_exceptions=True)
+
+    async def run(self, work: Work, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            await self._given.wait()
+            self._term = asyncio.create_task(work(self._note))
+            await asyncio.wait((self._term,))
+            if not self._term.cancelled():
+                self._term.result()
+
+
 class RunningController:
     """A controller in this process.
 
     `calls` counts its requests to the API server, watches, lists and Events excepted; `events` counts the last.
     """
 
-    def __init__(self, settings: Configuration, client: MortalClient) -> None:
+    def __init__(self, settings: Configuration, client: MortalClient, elect: Elect | None = None) -> None:
         self._client = client
         self.controller = Controller(settings, client)
         self.calls: Counter[tuple[str, str]] = Counter()
         self.events = 0
-        self._task = asyncio.create_task(self.controller.run())
+        self._task = asyncio.create_task(self.controller.run(elect))
 
     @classmethod
-    async def start(cls, settings: Configuration, die_after: int | None = None) -> "RunningController":
+    async def start(
+        cls, settings: Configuration, die_after: int | None = None, elect: Elect | None = None
+    ) -> "RunningController":
         """With `die_after` it ends as if killed when its so many-th write has been carried out."""
 
         def count(verb: str, resource: Resource, status: int) -> None:
@@ -118,7 +150,7 @@ class RunningController:
         client = await MortalClient.connect(settings.kube, on_call=count)
         assert isinstance(client, MortalClient)
         client.mortal(die_after)
-        running = cls(settings, client)
+        running = cls(settings, client, elect)
         return running
 
     async def count_anew(self) -> None:
@@ -173,10 +205,12 @@ class World:
         )
         self._controllers: list[RunningController] = []
 
-    async def controller(self, *, die_after: int | None = None, **settings: Any) -> RunningController:
+    async def controller(
+        self, *, die_after: int | None = None, elect: Elect | None = None, **settings: Any
+    ) -> RunningController:
         group = self.settings.controller.model_copy(update=settings)
         configured = self.settings.model_copy(update={"controller": group})
-        running = await RunningController.start(configured, die_after)
+        running = await RunningController.start(configured, die_after, elect)
         self._controllers.append(running)
         return running
 
@@ -244,6 +278,19 @@ class World:
         await self.run_pod(scheduler_pod_name(name))
         await self.reaches(name, "Running")
         return name
+
+    async def stops(self, name: str) -> None:
+        """Wait until a cluster that was told to stop has stopped, and end its pods meanwhile."""
+
+        async def probe() -> bool:
+            await self.remove_deleted_pods(name)
+            return await self.phase(name) == "Stopped"
+
+        await eventually(probe)
+
+    async def delete(self, name: str) -> None:
+        """Delete a cluster's record."""
+        await self.client.delete(DASKCLUSTERS, name, namespace=self.namespace)
 
     # what is there
 

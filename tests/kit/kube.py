@@ -187,6 +187,20 @@ async def kube_http(server: KubeServer, namespace: str) -> AsyncIterator[KubeHtt
         yield KubeHttp(client, namespace, server.embedded)
 
 
+def server_of(kubeconfig: Path) -> httpx.URL:
+    """Where a kubeconfig says that the server is: by TLS, which `KubeServer.url` need not be."""
+    return httpx.URL(yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]["server"])
+
+
+def elsewhere(kubeconfig: Path, port: int, path: Path) -> Path:
+    """The same kubeconfig, written to `path`, for a server at another port of 127.0.0.1."""
+    configuration = yaml.safe_load(kubeconfig.read_text())
+    server = server_of(kubeconfig).copy_with(host="127.0.0.1", port=port)
+    configuration["clusters"][0]["cluster"]["server"] = str(server)
+    path.write_text(yaml.safe_dump(configuration))
+    return path
+
+
 def accepted(response: httpx.Response, code: int = 200) -> Manifest:
     """The body of an answer that has to be a success."""
     assert response.status_code == code, response.text

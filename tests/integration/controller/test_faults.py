@@ -3,9 +3,13 @@
 import pytest
 
 from gateway_common.names import scheduler_pod_name
+from gateway_common.resources import DASKCLUSTERS
 from gateway_local.apiserver.faults import Fault, Faults
-from tests.kit.controller import World
+from tests.kit.controller import World, eventually
 from tests.kit.kube import KubeServer
+
+#: A limit below its request.
+IMPOSSIBLE = {"worker_cores": 4, "worker_cores_limit": 2}
 
 
 @pytest.fixture
@@ -68,3 +72,20 @@ async def test_a_watch_that_repeats_events_does_not_mislead(world: World, faults
     await world.has_workers(name, [0, 1, 2, 3, 4])
     await world.remove_pod(f"dask-worker-{name}-2")
     await world.has_workers(name, [0, 1, 3, 4, 5])
+
+
+async def test_a_record_that_can_not_be_deleted_keeps_no_other(world: World, faults: Faults) -> None:
+    names = [await world.new_cluster(f"c{number:02}", config=IMPOSSIBLE) for number in range(20)]
+    first = await world.controller()
+    for name in names:
+        await world.reaches(name, "Failed")
+    await first.stop()
+    protected = faults.add(Fault(verb="delete", resource="daskclusters", path=names[0], code=403))
+    await world.controller(completed_cluster_max_age=0, completed_cluster_cleanup_period=3600)
+
+    async def only_it_is_left() -> bool:
+        left = await world.client.list(DASKCLUSTERS, namespace=world.namespace)
+        return [item["metadata"]["name"] for item in left.items] == [names[0]]
+
+    await eventually(only_it_is_left)
+    assert protected.met == 1

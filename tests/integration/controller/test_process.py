@@ -1,93 +1,97 @@
 """The controller as the process that it is."""
 
-import asyncio
-import os
 import signal
-import socket
-import sys
-from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from gateway_common.names import scheduler_pod_name
 from gateway_common.resources import PODS
 from tests.kit.controller import CHILDREN, World, eventually
-from tests.kit.kube import KubeServer
-
-Start = Callable[[], Awaitable[Process]]
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        number: int = listener.getsockname()[1]
-    return number
+from tests.kit.controller_process import ControllerProcesses, controller_processes
+from tests.kit.kube import KubeServer, elsewhere
+from tests.kit.ports import free_port
 
 
 @pytest.fixture
-async def start(world: World, kube_server: KubeServer, port: int, tmp_path: Path) -> AsyncIterator[Start]:
-    environment = {
-        **os.environ,
-        "DASK_GATEWAY__INSTANCE": "test",
-        "DASK_GATEWAY__KUBE__KUBECONFIG": str(kube_server.kubeconfig),
-        "DASK_GATEWAY__KUBE__NAMESPACES": f'["{world.namespace}"]',
-        "DASK_GATEWAY__CLUSTERS_API_URL": "http://127.0.0.1:8000/api",
-        "DASK_GATEWAY__CONTROLLER__HOST": "127.0.0.1",
-        "DASK_GATEWAY__CONTROLLER__PORT": str(port),
-    }
-    started: list[Process] = []
-
-    async def run() -> Process:
-        with (tmp_path / "controller.log").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gateway_controller.main", env=environment, stdout=log, stderr=log
-            )
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+async def processes(world: World, kube_server: KubeServer, tmp_path: Path) -> AsyncIterator[ControllerProcesses]:
+    async with controller_processes(
+        tmp_path, kubeconfig=kube_server.kubeconfig, namespace=world.namespace
+    ) as processes:
+        yield processes
 
 
-async def test_it_says_when_it_is_ready_and_ends_when_it_is_told_to(start: Start, port: int) -> None:
-    process = await start()
-
-    async def is_ready() -> bool:
-        try:
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-                health, ready = await client.get("/health"), await client.get("/ready")
-        except httpx.TransportError:
-            return False
-        return (health.status_code, health.json(), ready.status_code) == (200, {"status": "pass"}, 200)
-
-    await eventually(is_ready, seconds=60)
-    process.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(60):
-        await process.wait()
+async def test_it_says_when_it_is_ready_and_ends_when_it_is_told_to(processes: ControllerProcesses) -> None:
+    replica = await processes.start()
+    await eventually(replica.is_ready)
+    health = await replica.get("/health")
+    assert health is not None
+    assert (health.status_code, health.json()) == (200, {"status": "pass"})
+    replica.process.send_signal(signal.SIGTERM)
+    assert await replica.ends() == 0
 
 
-async def test_killed_in_the_middle_of_a_start_its_successor_finishes_it(world: World, start: Start) -> None:
-    first = await start()
+async def test_it_ends_when_it_is_told_to_before_it_could_reach_kubernetes(
+    kube_server: KubeServer, processes: ControllerProcesses, tmp_path: Path
+) -> None:
+    nowhere = elsewhere(kube_server.kubeconfig, free_port(), tmp_path / "nowhere.kubeconfig")
+    replica = await processes.start(KUBE__KUBECONFIG=str(nowhere))
+
+    async def is_alive() -> bool:
+        health = await replica.get("/health")
+        return health is not None and health.status_code == 200
+
+    await eventually(is_alive)
+    assert not await replica.is_ready()
+    replica.process.send_signal(signal.SIGTERM)
+    assert await replica.ends() == 0
+
+
+async def test_killed_in_the_middle_of_a_start_it_finishes_it_when_it_is_started_again(
+    world: World, processes: ControllerProcesses
+) -> None:
+    first = await processes.start("pod")
     name = await world.new_cluster()
 
     async def has_begun() -> bool:
         return bool(await world.children(name))
 
-    await eventually(has_begun, seconds=60)
-    first.kill()
-    await first.wait()
+    await eventually(has_begun)
+    first.process.kill()
+    await first.ends()
     before = await world.children(name)
 
-    await start()
-    await eventually(lambda: world.find(PODS, scheduler_pod_name(name)), seconds=60)
+    await processes.start("pod")
+    await eventually(lambda: world.find(PODS, scheduler_pod_name(name)))
     await world.run_pod(scheduler_pod_name(name))
     await world.reaches(name, "Running")
     after = await world.children(name)
     assert len(after) == len(CHILDREN)
     assert {kind: after[kind] for kind in before} == before
+
+
+async def test_its_metrics_say_what_is_there_and_what_was_asked(world: World, processes: ControllerProcesses) -> None:
+    (replica,) = await processes.start_ready("pod")
+    await world.running_cluster(replicas=2)
+    failed = await world.new_cluster(config={"worker_cores": 4, "worker_cores_limit": 2})
+    await world.reaches(failed, "Failed")
+
+    async def is_shown() -> bool:
+        await replica.read_metrics()
+        return replica.series.get(("dask_gateway_controller_workers", (("state", "pending"),))) == 2
+
+    await eventually(is_shown)
+    series = replica.series
+    assert series["dask_gateway_controller_clusters", (("phase", "Running"),)] == 1
+    assert series["dask_gateway_controller_clusters", (("phase", "Failed"),)] == 1
+    assert series["dask_gateway_controller_synced", ()] == 1
+    created = (("code", "201"), ("resource", "services"), ("verb", "create"))
+    assert series["dask_gateway_controller_kube_calls_total", created] == 1
+    assert series["dask_gateway_controller_reconciles_total", (("outcome", "success"),)] > 2
+    assert series["dask_gateway_controller_reconciles_total", (("outcome", "defect"),)] == 0
+    assert series["dask_gateway_controller_reconcile_seconds_count", ()] > 2
+    assert series["process_resident_memory_bytes", ()] > 2**20
+    assert ("dask_gateway_controller_queue", (("state", "due"),)) in series
+    # nothing that grows with the number of clusters
+    assert not [labels for _, labels in series if failed in str(labels)]

@@ -211,6 +211,47 @@ async def test_what_a_server_failed_to_send_is_found_out_in_the_end() -> None:
     assert followed.changes == [(A, 3), (B, 4), (B, None)]
 
 
+async def test_it_knows_whether_it_has_come_as_far_as_another() -> None:
+    script = ClusterScript(pod("a", 3), version=10)
+    script.watches = [sending(added(pod("b", 11)), bookmark(15))]
+    async with following(script) as followed:
+        await until(lambda: followed.names() == {"a", "b"})
+        informer = followed.informer
+        assert informer.newest() == {"dask": 11}
+        await until(lambda: informer.has_seen({"dask": 15}))
+        assert not informer.has_seen({"dask": 16})
+        assert not informer.has_seen({})
+        informer.absorb(pod("c", 20))
+        assert informer.newest() == {"dask": 20}
+        # its own writes count for others; that it knows them says nothing about its watch
+        assert not informer.has_seen({"dask": 20})
+
+
+async def test_a_refresh_does_not_wait_for_a_dead_watch_and_reports_only_what_was_missed() -> None:
+    script = ClusterScript(pod("a", 3), pod("b", 4), version=10)
+    async with following(script) as followed:
+        await until(lambda: len(script.watched_from) == 1)
+        script.objects, script.version = [pod("a", 3), pod("b", 12)], 15
+        followed.informer.refresh()
+        followed.informer.refresh()
+        await followed.informer.wait_synced()
+        await until(lambda: script.watched_from == ["10", "15"])
+    assert followed.changes == [(A, 3), (B, 4), (B, 12)]
+    assert script.lists == 2
+
+
+async def test_a_refresh_does_not_wait_for_a_pause_to_end() -> None:
+    script = ClusterScript(pod("a", 3), version=10)
+    script.refusal = 500
+    async with following(script, timing=WatchTiming(first_pause=1000, longest_pause=1000)) as followed:
+        await until(lambda: len(followed.server.exchanges) == 4)
+        script.refusal = 0
+        followed.informer.refresh()
+        async with asyncio.timeout(60):
+            await followed.informer.wait_synced()
+    assert followed.names() == {"a"}
+
+
 async def test_a_connection_gone_silent_is_replaced() -> None:
     script = ClusterScript(version=10)
     script.watches = [sending(), sending(added(pod("a", 11)))]

@@ -186,6 +186,27 @@ async def test_creating_and_json_patches_are_not_repeated_once_sent(failure: tup
         assert len(server.exchanges) == 2
 
 
+async def test_who_may_not_write_is_asked_before_each_try_and_reads_all_the_same() -> None:
+    asked: list[str] = []
+
+    def permit() -> None:
+        asked.append("write")
+        if len(asked) > 2:
+            raise KubeUnavailable("not any more")
+
+    async with scripted_server(answering((500, status(500)))) as server:
+        client = await KubeClient.connect(KubeSettings(url=server.url), permit=permit)
+        with pytest.raises(KubeUnavailable, match="not any more"):
+            await client.delete(PODS, "p", namespace="dask")
+        assert (len(server.exchanges), len(asked)) == (2, 3)
+        with pytest.raises(KubeUnavailable, match="not any more"):
+            await client.create(PODS, POD)
+        with pytest.raises(KubeUnavailable):
+            await client.get(PODS, "p", namespace="dask")
+        assert (len(server.exchanges), len(asked)) == (6, 4)
+        await client.close()
+
+
 async def test_a_server_that_comes_back_soon_gets_even_a_create(unused_tcp_port: int) -> None:
     refused = asyncio.Event()
     settings = KubeSettings(url=f"http://127.0.0.1:{unused_tcp_port}")

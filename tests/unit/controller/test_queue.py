@@ -113,6 +113,32 @@ def test_nothing_is_remembered_of_keys_that_succeeded(queue: WorkQueue) -> None:
     assert len(queue) == 0
 
 
+def test_a_key_that_is_looked_at_often_and_once_more_tomorrow_takes_no_more_memory_each_time(
+    queue: WorkQueue, clock: FakeClock
+) -> None:
+    queue.add_after(B, 50_000)
+    for _ in range(10_000):
+        queue.add(A)
+        assert queue.take() == A
+        queue.add_after(A, 86_400)
+        queue.done(A)
+        clock.now += 0.1
+    assert len(queue._heap) < 100
+    clock.now += 60_000
+    assert queue.take() == B
+    assert queue.take() is None
+    clock.now += 86_400
+    assert queue.take() == A
+
+
+def test_it_says_how_much_there_is_to_do(queue: WorkQueue) -> None:
+    queue.add(A)
+    queue.take()
+    queue.add(B)
+    queue.retry(A)
+    assert queue.counts() == {"due": 1, "working": 1, "delayed": 1, "failing": 1}
+
+
 async def test_a_waiter_wakes_for_a_new_key_and_for_a_delayed_one() -> None:
     queue = WorkQueue()
     waiter = asyncio.create_task(queue.get())

@@ -7,8 +7,10 @@ server does to streams (closes them, forgets versions, falls silent, refuses for
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Generic, TypeVar
 
 from gateway_common.backoff import Backoff, system_random
@@ -83,9 +85,25 @@ class Informer(Generic[T]):
                 group.create_task(stream.run(), name=f"informer of {stream}")
 
     async def wait_synced(self) -> None:
-        """Wait until everything has been listed once. Takes a running `run`."""
+        """Wait until everything has been listed, anew if `refresh` was called. Takes a running `run`."""
         for stream in self._streams.values():
             await stream.synced.wait()
+
+    def refresh(self) -> None:
+        """List everything again at once, for those who can't wait until a broken watch is noticed.
+
+        `wait_synced` waits until that is done. Brings no changes if nothing was missed.
+        """
+        for stream in self._streams.values():
+            stream.refresh()
+
+    def newest(self) -> dict[str, int]:
+        """The highest resourceVersion of any object that was taken in, by namespace; in all together it is ""."""
+        return {scope or "": stream.newest for scope, stream in self._streams.items()}
+
+    def has_seen(self, newest: Mapping[str, int]) -> bool:
+        """Whether the watches have brought all that another informer of the same objects knew, by its `newest`."""
+        return all(newest.get(scope or "", inf) <= stream.seen for scope, stream in self._streams.items())
 
     def get(self, key: ObjectKey) -> T | None:
         return self._store.get(key)
@@ -107,6 +125,7 @@ class Informer(Generic[T]):
         stream = self._streams.get(None) or self._streams.get(key.namespace)
         if stream and version > stream.seen:
             self._copy.accept(manifest)
+            stream.newest = max(stream.newest, version)
 
 
 class _Copy(Generic[T]):
@@ -177,30 +196,47 @@ class _Stream:
         self._failing = False
         #: The last resourceVersion that the server has shown us: older changes are all in the store.
         self.seen = -1
+        #: Of an object, from the watch or absorbed.
+        self.newest = -1
         self.synced = asyncio.Event()
+        self._round: asyncio.Timeout | None = None
 
     def __str__(self) -> str:
         return f"{self._selection.resource.plural} in {self._namespace or 'all namespaces'}"
 
+    def refresh(self) -> None:
+        """Begin anew with a list, whatever is being done: it may be a list that began too early."""
+        self.synced.clear()
+        self._must_list = True
+        if self._round and not self._round.expired():
+            self._round.reschedule(0.0)
+
     async def run(self) -> None:
         while True:
-            try:
-                if self._must_list or _now() - self._listed_at >= self._timing.longest_trust:
-                    await self._list()
-                await self._watch()
-            except Expired as error:
-                logger.info("Listing %s again: %s", self, error)
-                self._must_list = True
-            except KubeError as error:
-                self._report(error)
-                # Who was away may come back without its memory, and a watch from its future stays silent.
-                self._must_list |= isinstance(error, RequestNotSent)
-            except Exception:
-                # An answer of no known shape. Ending here would leave a copy that ages unnoticed.
-                logger.exception("Cannot understand the answers about %s", self)
-                self._must_list = True
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None) as self._round:
+                    await self._follow()
+                    await asyncio.sleep(self._backoff.next())
+
+    async def _follow(self) -> None:
+        """List if need be, then watch until the stream ends, whatever ends it."""
+        try:
+            if self._must_list or _now() - self._listed_at >= self._timing.longest_trust:
+                await self._list()
+            await self._watch()
+        except Expired as error:
+            logger.info("Listing %s again: %s", self, error)
+            self._must_list = True
+        except KubeError as error:
+            self._report(error)
+            # Who was away may come back without its memory, and a watch from its future stays silent.
+            self._must_list |= isinstance(error, RequestNotSent)
+        except Exception:
+            # An answer of no known shape. Ending here would leave a copy that ages unnoticed.
+            logger.exception("Cannot understand the answers about %s", self)
+            self._must_list = True
+        finally:
             self._watching = False
-            await asyncio.sleep(self._backoff.next())
 
     async def _list(self) -> None:
         selection = self._selection
@@ -214,9 +250,11 @@ class _Stream:
                 # A list is never older than what was seen before, unless the server lost its memory.
                 logger.warning("The history of %s has begun anew at %d", self, version)
                 self._copy.store.age(self._namespace)
-                self.seen = version
+                self.seen = self.newest = version
             for manifest in page.items:
-                present.add(self._copy.accept(manifest)[0])
+                key, at = self._copy.accept(manifest)
+                present.add(key)
+                self.newest = max(self.newest, at)
         for key in self._copy.store.missing(self._namespace, present, version):
             self._copy.drop(key, version)
         self.seen = version
@@ -262,6 +300,7 @@ class _Stream:
             self._copy.drop(key, version)
         else:
             _, version = self._copy.accept(event.object)
+            self.newest = max(self.newest, version)
         self.seen = max(self.seen, version)
 
 

@@ -17,7 +17,7 @@ from kr8s.asyncio import Api
 
 from gateway_common.configuration.groups import KubeSettings
 from gateway_common.errors import Invalid, KubeUnavailable
-from gateway_common.kube_calls import Call, Caller, CallHook, Channel, resource_path
+from gateway_common.kube_calls import Call, Caller, CallHook, Channel, Permit, resource_path
 from gateway_common.kube_configuration import kr8s_configuration
 from gateway_common.kube_decode import WatchEvent, parse_events
 from gateway_common.kube_errors import error_from_transport
@@ -63,9 +63,12 @@ class KubeClient:
         self._caller = caller
 
     @classmethod
-    async def connect(cls, settings: KubeSettings, *, on_call: CallHook | None = None) -> "KubeClient":
+    async def connect(
+        cls, settings: KubeSettings, *, on_call: CallHook | None = None, permit: Permit | None = None
+    ) -> "KubeClient":
         """Load configuration and credentials. The server itself is not asked yet: it may be away.
 
+        `permit` is asked each time before something is sent that may change an object, and raises to prevent it.
         Raises KubeUnavailable if there is no usable configuration.
         """
         open_session = partial(_Kr8sSession.open, settings)
@@ -77,7 +80,8 @@ class KubeClient:
             raise
         rate = settings.rate_limit
         limit = TokenBucket(rate, settings.rate_limit_burst) if rate else None
-        return cls(Caller(requests, watches, timeout=settings.request_timeout, limit=limit, on_call=on_call))
+        timeout = settings.request_timeout
+        return cls(Caller(requests, watches, timeout=timeout, limit=limit, on_call=on_call, permit=permit))
 
     async def close(self) -> None:
         """Close all connections, those of running watches too."""

@@ -22,6 +22,11 @@ from gateway_common.token_bucket import TokenBucket
 #: Called after each HTTP exchange with the verb, the resource and the HTTP status (0: no answer).
 CallHook = Callable[[str, Resource, int], None]
 
+#: Called each time before a request is sent that may change something; raises to keep it from being sent.
+Permit = Callable[[], None]
+
+_READING = frozenset(("get", "list", "watch"))
+
 #: Seconds until a server that does not even accept a connection counts as away.
 CONNECT_TIMEOUT = 5.0
 
@@ -121,12 +126,14 @@ class Caller:
         timeout: float,
         limit: TokenBucket | None = None,
         on_call: CallHook | None = None,
+        permit: Permit | None = None,
     ) -> None:
         self._requests = requests
         self._watches = watches
         self._timeout = httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT))
         self._limit = limit
         self._on_call = on_call
+        self._permit = permit
         self._rng = system_random()
 
     async def close(self) -> None:
@@ -138,6 +145,9 @@ class Caller:
         content = None if call.body is None else orjson.dumps(call.body)
         attempt = 1
         while True:
+            await self._take_token()
+            if self._permit and call.verb not in _READING:
+                self._permit()
             try:
                 return await self._exchange(call, content)
             except KubeError as error:
@@ -168,7 +178,6 @@ class Caller:
             self._count(call, code)
 
     async def _exchange(self, call: Call, content: bytes | None) -> Any:
-        await self._take_token()
         code = 0
         try:
             async with self._requests.send(

@@ -22,6 +22,9 @@ WORKER_COMPONENT = "dask-worker"
 #: Written by the api when the scheduler's first heartbeat arrives: the scheduler itself says that it serves.
 SCHEDULER_STARTED_ANNOTATION = "gateway.dask.org/scheduler-started-at"
 
+#: On the controllers' Lease, from a leader that gave it back: what its successor must have seen before it acts.
+HANDOVER_ANNOTATION = "gateway.dask.org/handover"
+
 SCHEDULER_PORT = 8786
 DASHBOARD_PORT = 8787
 SCHEDULER_API_PORT = 8788

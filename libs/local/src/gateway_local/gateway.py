@@ -180,6 +180,8 @@ class LocalGateway:
             "API__AUTH_URL": f"http://127.0.0.1:{self._ports['auth']}",
             "CONTROLLER__HOST": "127.0.0.1",
             "CONTROLLER__PORT": str(self._ports["controller"]),
+            # there is one, and it is started again sooner than a lease expires
+            "CONTROLLER__LEADER_ELECTION": "false",
             "CLUSTERS_API_URL": f"http://127.0.0.1:{self._ports['api']}/api",
             "CONTROLLER__PROXY_WEB_ENTRYPOINT": ENTRYPOINT,
             "CONTROLLER__PROXY_TCP_ENTRYPOINT": ENTRYPOINT,

@@ -41,7 +41,7 @@ class Cleanup:
             await asyncio.sleep(self._period)
 
     async def sweep(self) -> None:
-        """Delete every record that is too old now; raises the first KubeError of a page."""
+        """Delete every record that is too old now; raises KubeError when a whole page of them can't be deleted."""
         before = self._clock() - self._max_age
         old = iter([cluster for cluster in self._informers.clusters.values() if _ended_before(cluster, before)])
         while page := list(islice(old, PAGE)):
@@ -49,9 +49,12 @@ class Cleanup:
 
     async def _delete(self, page: Iterable[Cluster]) -> None:
         results = await asyncio.gather(*map(self._delete_one, page), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        failed = [result for result in results if isinstance(result, BaseException)]
+        for error in failed:
+            # one that a webhook protects does not keep the others
+            if len(failed) == len(results) or not isinstance(error, KubeError):
+                raise error
+            logger.warning("Cannot delete an old record: %s", error)
 
     async def _delete_one(self, cluster: Cluster) -> None:
         try:

@@ -1,102 +1,130 @@
-"""The running controller: informers wake keys, workers reconcile them.
+"""The running controller: informers keep a copy of the world, and whoever leads acts on it.
 
-`run` is all that an instance does once it may act: whoever decides which of several instances that is calls it, and
-cancels it.
+Every replica keeps its copy current, so that it can take over at once; one of them at a time does more than that.
 """
 
 import asyncio
-import logging
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Awaitable, Callable
 
 from gateway_common.clock import Clock, system_clock
 from gateway_common.configuration.model import Configuration
-from gateway_common.errors import KubeError, TooManyRequests
 from gateway_common.kube import KubeClient
-from gateway_common.manifests.installation import installation_of
+from gateway_common.names import WORKER_COMPONENT
 from gateway_common.object_store import ObjectKey
-from gateway_common.quota import has_limits
-from gateway_controller.admission import Admissions
-from gateway_controller.cleanup import Cleanup
-from gateway_controller.events import Events
+from gateway_controller.core.observed import Pod
 from gateway_controller.informers import Informers
+from gateway_controller.leader import Work
+from gateway_controller.metrics import Metrics, Snapshot
 from gateway_controller.queue import WorkQueue
-from gateway_controller.reconcile import Reconciler
+from gateway_controller.term import Term
 
-#: What only changes how workers are counted waits so long for more of its kind.
-LATER_SECONDS = 1.0
-
-logger = logging.getLogger(__name__)
+#: Does the work whenever it may be done, and returns when the event was set and the work has ended: `Election.run`.
+Elect = Callable[[Work, asyncio.Event], Awaitable[None]]
 
 
 class Controller:
     """Reconciles all clusters of one instance. Nothing here survives a restart, and nothing has to."""
 
-    def __init__(self, settings: Configuration, client: KubeClient, clock: Clock = system_clock) -> None:
-        group = settings.controller
-        self.queue = WorkQueue(base_delay=group.backoff_base_delay, max_delay=group.backoff_max_delay)
-        self._parallelism = asyncio.Semaphore(group.parallelism)
+    def __init__(
+        self, settings: Configuration, client: KubeClient, clock: Clock = system_clock, metrics: Metrics | None = None
+    ) -> None:
+        self._settings = settings
+        self._client = client
+        self._clock = clock
+        self._metrics = metrics or Metrics()
+        self._metrics.show(self._snapshot)
         self._informers = Informers(
             client,
             instance=settings.instance,
             namespaces=settings.namespaces,
             wake=self._changed,
-            wake_later=lambda key: self.queue.add_after(key, LATER_SECONDS),
-        )
-        self._admissions = Admissions(settings, self.queue.add) if has_limits(settings) else None
-
-        def now() -> datetime:
-            return datetime.fromtimestamp(clock(), UTC)
-
-        self._events = Events(client, now)
-        self._reconciler = Reconciler(
-            client, self._informers, installation_of(settings), now, self._events, self._admissions
-        )
-        self._cleanup = Cleanup(
-            client,
-            self._informers,
-            max_age=group.completed_cluster_max_age,
-            period=group.completed_cluster_cleanup_period,
-            clock=clock,
+            wake_later=self._changed_a_little,
         )
         self._synced = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._term: Term | None = None
+        self._idle = WorkQueue()
 
     @property
     def is_ready(self) -> bool:
-        """Whether the copy of the world is complete, so that clusters are being worked on."""
+        """Whether the copy of the world is complete, so that clusters are worked on, or could be at once."""
         return self._synced.is_set()
 
-    async def run(self) -> None:
-        """Work until cancelled. Only a defect of ours ends it."""
+    @property
+    def is_leading(self) -> bool:
+        return self._term is not None
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    @property
+    def queue(self) -> WorkQueue:
+        """What is to be done; always empty where another replica leads."""
+        return self._term.queue if self._term else self._idle
+
+    async def run(self, elect: Elect | None = None) -> None:
+        """Work until `stop` is called. Only a defect of ours ends it before.
+
+        `elect` decides when; without it this is the only replica there is. Cancelling cuts off whatever is under way.
+        """
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._informers.run())
+            informers = group.create_task(self._informers.run())
+            stopped = group.create_task(self._stopping.wait())
+            synced = group.create_task(self._informers.wait_synced())
+            await asyncio.wait((stopped, synced), return_when=asyncio.FIRST_COMPLETED)
+            if synced.done():
+                self._synced.set()
+                await (elect(self._take_over, self._stopping) if elect else self._lead())
+            for task in (informers, stopped, synced):
+                task.cancel()
+
+    def stop(self) -> None:
+        """Let `run` end when what is under way is done, or has taken too long."""
+        self._stopping.set()
+
+    async def _take_over(self, note: str) -> str:
+        """What another replica did until now counts, also if our watches have not brought it, or are dead.
+
+        A leader that has left a note has said how far one must have seen; else everything is listed.
+        """
+        if not self._informers.have_seen(note):
+            self._informers.refresh()
             await self._informers.wait_synced()
-            self._reconciler.recover()
-            self._synced.set()
-            group.create_task(self._cleanup.run())
-            group.create_task(self._events.run())
-            while True:
-                await self._parallelism.acquire()
-                key = await self.queue.get()
-                group.create_task(self._work(key))
+        finished = await self._lead()
+        return self._informers.note() if finished else ""
+
+    async def _lead(self) -> bool:
+        self._term = Term(self._settings, self._client, self._informers, self._metrics, self._clock)
+        try:
+            return await self._term.run(self._stopping)
+        finally:
+            self._term = None
 
     def _changed(self, key: ObjectKey) -> None:
-        if self._admissions:
-            self._admissions.saw(key, self._informers.clusters.get(key))
-        self.queue.add(key)
+        if self._term:
+            self._term.changed(key)
 
-    async def _work(self, key: ObjectKey) -> None:
-        """Reconcile one key. Whatever goes wrong with it is its own affair, and is tried again later."""
-        try:
-            requeue_after = await self._reconciler.reconcile(key)
-        except KubeError as error:
-            pause = self.queue.retry(key, error.retry_after if isinstance(error, TooManyRequests) else 0.0)
-            logger.warning("Cluster %s.%s is tried again in %.1f s: %s", *key, pause, error)
-        except Exception:
-            logger.exception("Cluster %s.%s is tried again in %.1f s", *key, self.queue.retry(key))
-        else:
-            self.queue.succeed(key)
-            if requeue_after is not None:
-                self.queue.add_after(key, requeue_after)
-        finally:
-            self.queue.done(key)
-            self._parallelism.release()
+    def _changed_a_little(self, key: ObjectKey) -> None:
+        if self._term:
+            self._term.changed_a_little(key)
+
+    def _snapshot(self) -> Snapshot:
+        if not self._term:
+            return Snapshot(leading=False, synced=self.is_ready)
+        return Snapshot(
+            leading=True,
+            synced=self.is_ready,
+            clusters=Counter(cluster.status.phase.value for cluster in self._informers.clusters.values()),
+            workers=Counter(_state(pod) for pod in self._informers.pods.values() if pod.component == WORKER_COMPONENT),
+            queue=self._term.queue.counts(),
+        )
+
+
+def _state(pod: Pod) -> str:
+    if pod.deleting:
+        return "stopping"
+    if pod.finished:
+        return "ended"
+    return "running" if pod.running else "pending"

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import orjson
+
 from gateway_common.informer import Informer
 from gateway_common.kube import KubeClient
 from gateway_common.names import instance_selector
@@ -59,6 +61,23 @@ class Informers:
         await self.clusters.wait_synced()
         await self.pods.wait_synced()
 
+    def refresh(self) -> None:
+        """Read everything again at once; `wait_synced` says when that is done."""
+        self.clusters.refresh()
+        self.pods.refresh()
+
+    def note(self) -> str:
+        """How far this copy has come, in what it has read and in the answers to its own writes, for `have_seen`."""
+        return orjson.dumps({"daskclusters": self.clusters.newest(), "pods": self.pods.newest()}).decode()
+
+    def have_seen(self, note: str) -> bool:
+        """Whether the watches have come as far as another copy was when it made this note; not if it can't be read."""
+        try:
+            newest = orjson.loads(note)
+            return self.clusters.has_seen(newest["daskclusters"]) and self.pods.has_seen(newest["pods"])
+        except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError):
+            return False
+
     def next_slot(self, cluster: ObjectKey) -> int:
         """A number above those of all workers that this process has seen, gone ones too.
 
@@ -66,13 +85,11 @@ class Informers:
         """
         return self._next_slots.get(cluster, 0)
 
-    def forget_slots(self, cluster: ObjectKey) -> None:
-        """The cluster is gone."""
-        self._next_slots.pop(cluster, None)
-
     def _cluster_changed(self, key: ObjectKey, new: Cluster | None) -> None:
         if _replace(self._known_clusters, key, new) != new:
             self._wake(key)
+        if new is None:
+            self._forget_slots(key)
 
     def _pod_changed(self, key: ObjectKey, new: Pod | None) -> None:
         old = _replace(self._known_pods, key, new)
@@ -80,13 +97,20 @@ class Informers:
         if not pod or not pod.cluster:
             return
         cluster = cluster_of(pod)
-        if pod.slot >= self._next_slots.get(cluster, 0):
+        if new is None:
+            self._forget_slots(cluster)
+        elif pod.slot >= self._next_slots.get(cluster, 0):
             self._next_slots[cluster] = pod.slot + 1
         match classify_change(old, new):
             case Wake.NOW:
                 self._wake(cluster)
             case Wake.LATER:
                 self._wake_later(cluster)
+
+    def _forget_slots(self, cluster: ObjectKey) -> None:
+        """Once nothing is left of a cluster. Replicas that only stand by learn of its end in no other way."""
+        if self.clusters.get(cluster) is None and not self.pods.by_index(cluster):
+            self._next_slots.pop(cluster, None)
 
 
 def cluster_of(pod: Pod) -> ObjectKey:

@@ -44,7 +44,6 @@ class Observer:
         cluster = self._informers.clusters.get(key)
         if cluster is None:
             self._deleted.pop(key, None)
-            self._informers.forget_slots(key)
             if self._admissions:
                 self._admissions.gone(key, len(self._informers.pods.by_index(key)))
             return None

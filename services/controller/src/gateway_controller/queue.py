@@ -6,9 +6,12 @@ It knows nothing of clusters. All but `get` is synchronous and takes its time fr
 import asyncio
 import time
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from gateway_common.object_store import ObjectKey
+
+#: Entries that are no longer meant, beyond as many as are, before they are thrown out.
+_SLACK = 64
 
 
 class WorkQueue:
@@ -47,6 +50,10 @@ class WorkQueue:
         if due < self._delayed.get(key, float("inf")):
             self._delayed[key] = due
             heappush(self._heap, (due, key))
+            if len(self._heap) > 2 * len(self._delayed) + _SLACK:
+                # a cluster that is looked at often, and each time once more in a day, would fill it
+                self._heap = [(due, key) for key, due in self._delayed.items()]
+                heapify(self._heap)
             self._changed.set()
 
     def retry(self, key: ObjectKey, at_least: float = 0.0) -> float:
@@ -104,6 +111,15 @@ class WorkQueue:
     def __len__(self) -> int:
         """Keys that are due, delayed or in work, and failures that are remembered."""
         return len({*self._due, *self._in_work, *self._delayed, *self._failures})
+
+    def counts(self) -> dict[str, int]:
+        """How many keys are due, in work, delayed, and failing: the last are in one of the others, too."""
+        return {
+            "due": len(self._due),
+            "working": len(self._in_work),
+            "delayed": len(self._delayed),
+            "failing": len(self._failures),
+        }
 
     def _promote(self) -> None:
         while self.pause() == 0.0:

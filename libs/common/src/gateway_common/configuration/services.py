@@ -181,8 +181,8 @@ class Middleware(SettingsGroup):
 class ControllerGroup(SettingsGroup):
     """What the controller makes, and how hard it tries."""
 
-    host: str = setting("0.0.0.0", description="Address that health is served on.")  # noqa: S104  # a pod's
-    port: int = setting(8002, ge=0, le=65535, description="Port that health is served on.")
+    host: str = setting("0.0.0.0", description="Address that health and metrics are served on.")  # noqa: S104  # a pod's
+    port: int = setting(8002, ge=0, le=65535, description="Port that health and metrics are served on.")
     log_level: LogLevel | None = setting(
         None,
         values="controller.loglevel",
@@ -195,6 +195,30 @@ class ControllerGroup(SettingsGroup):
         values="controller.parallelism",
         traits="KubeController.parallelism",
         description="Clusters that are worked on side by side.",
+    )
+    leader_election: bool = setting(
+        True,
+        values="controller.leaderElection",
+        description="Let replicas agree by a Lease which of them acts. Without it there must never be two.",
+    )
+    lease_namespace: str = setting(
+        "",
+        values="controller.leaseNamespace",
+        description="Where the Lease is. Default: the namespace that the controller runs in; for an API server that "
+        "`kube` names, the first backend namespace.",
+    )
+    identity: str = setting(
+        "",
+        description="This replica's name in the Lease, never that of two processes at once. Default: `$POD_NAME`, else "
+        "the host's name and a random number.",
+    )
+    shutdown_timeout: float = setting(
+        1.0,
+        ge=0,
+        unit="seconds",
+        values="controller.shutdownTimeout",
+        description="That work on clusters that has begun gets to finish after SIGTERM. What is cut off is finished by "
+        "the next leader.",
     )
     completed_cluster_max_age: float = setting(
         86400,

@@ -207,7 +207,7 @@ def read_cluster(manifest: Mapping[str, Any]) -> Cluster:
         generation=metadata.get("generation") or 0,
         deleting="deletionTimestamp" in metadata,
         scheduler_started=SCHEDULER_STARTED_ANNOTATION in (metadata.get("annotations") or {}),
-        config=orjson.dumps(_mapping(spec.get("config")), option=orjson.OPT_SORT_KEYS),
+        config=_shared(orjson.dumps(_mapping(spec.get("config")), option=orjson.OPT_SORT_KEYS)),
         status=_read_status(manifest.get("status")),
     )
 
@@ -262,6 +262,12 @@ def _with_details(scheduler: Pod, manifest: Mapping[str, Any], container: Mappin
 def parse_config(document: bytes) -> ClusterConfig:
     """The configuration in a view; raises InvalidConfig. Most clusters share one of a few configurations."""
     return stored_cluster_config(orjson.loads(document))
+
+
+@lru_cache(maxsize=256)
+def _shared(document: bytes) -> bytes:
+    """The same object for equal documents: records of ended clusters are kept for a day, most alike in this."""
+    return document
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -1,0 +1,47 @@
+"""What the controller's service account must be allowed to do in Kubernetes, and nothing beyond.
+
+The chart's roles are made of this. A test records every call of a whole life and finds neither one that is missing here
+nor one too many.
+"""
+
+from dataclasses import dataclass
+
+from gateway_common.resources import (
+    DASKCLUSTERS,
+    EVENTS,
+    INGRESSROUTES,
+    INGRESSROUTETCPS,
+    LEASES,
+    PODS,
+    SECRETS,
+    SERVICES,
+    Resource,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Verbs on a resource, or on a subresource of it, as RBAC counts them."""
+
+    resource: Resource
+    verbs: tuple[str, ...]
+    subresource: str = ""
+
+
+#: In every backend namespace; in all namespaces (a ClusterRole) only where clusters may run in all.
+BACKEND_RULES = (
+    Rule(DASKCLUSTERS, ("list", "watch", "delete")),
+    Rule(DASKCLUSTERS, ("patch",), "status"),
+    Rule(PODS, ("get", "list", "watch", "create", "delete", "deletecollection")),
+    # why a scheduler failed
+    Rule(PODS, ("get",), "log"),
+    Rule(EVENTS, ("create",)),
+    # not list: nobody needs to see the secrets of others
+    Rule(SECRETS, ("get", "create", "delete")),
+    Rule(SERVICES, ("get", "create")),
+    Rule(INGRESSROUTES, ("get", "create")),
+    Rule(INGRESSROUTETCPS, ("get", "create")),
+)
+
+#: In the namespace of the Lease, where replicas elect a leader.
+LEASE_RULES = (Rule(LEASES, ("get", "create", "patch")),)

@@ -1,0 +1,99 @@
+"""The controller's permissions are what it needs, as seen in a whole life: no more, no less, and only where it may."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gateway_common.kube import KubeClient
+from gateway_common.names import scheduler_pod_name, worker_pod_name
+from gateway_common.resources import DASKCLUSTERS, LEASES
+from gateway_controller.leader import Election, LeaseTiming
+from gateway_controller.lease import LeaseLock
+from gateway_controller.permissions import BACKEND_RULES, LEASE_RULES, Rule
+from gateway_controller.settings import lease_kube_settings, lease_place
+from tests.kit.controller import RunningController, World, eventually
+from tests.kit.recorded_calls import Access, recorded, recorder
+
+
+@pytest.fixture(autouse=True)
+def _recorder() -> Iterator[None]:
+    with recorder():
+        yield
+
+
+def allowed(rules: tuple[Rule, ...], namespace: str) -> set[Access]:
+    return {
+        Access(verb, rule.resource.group, "/".join(filter(None, (rule.resource.plural, rule.subresource))), namespace)
+        for rule in rules
+        for verb in rule.verbs
+    }
+
+
+async def recorded_controller(world: World, found: set[Access], **settings: Any) -> RunningController:
+    with recorded(found):
+        return await world.controller(**settings)
+
+
+async def live(world: World, found: set[Access]) -> None:
+    """All that may happen to clusters, so that every call is made that there is."""
+    first = await recorded_controller(world, found, die_after=5)
+    name = await world.new_cluster()
+    await first.dies()
+    # all objects are there, and nobody has written down that they are
+    second = await recorded_controller(world, found)
+    await world.reaches(name, "Pending")
+    await world.run_pod(scheduler_pod_name(name))
+    await world.reaches(name, "Running")
+    await world.set_spec(name, replicas=2)
+    await world.has_workers(name, [0, 1])
+    await world.run_pod(worker_pod_name(name, 0))
+    await world.set_spec(name, replicas=1)
+    await world.has_workers(name, [0])
+    await world.set_spec(name, active=False)
+    await world.stops(name)
+    lost = await world.running_cluster()
+    await world.remove_pod(scheduler_pod_name(lost))
+    await world.reaches(lost, "Failed")
+    await second.stop()
+
+    await recorded_controller(world, found, completed_cluster_max_age=0)
+
+    async def is_cleaned_up() -> bool:
+        return not (await world.client.list(DASKCLUSTERS, namespace=world.namespace)).items
+
+    await eventually(is_cleaned_up)
+
+
+async def test_a_whole_life_takes_exactly_the_permissions_that_are_listed(world: World) -> None:
+    found: set[Access] = set()
+    await live(world, found)
+    expected = allowed(BACKEND_RULES, world.namespace)
+    assert found - expected == set(), "not listed"
+    assert expected - found == set(), "never used"
+
+
+async def test_an_election_takes_exactly_the_permissions_that_are_listed(world: World) -> None:
+    found: set[Access] = set()
+    stopping = asyncio.Event()
+
+    async def work(note: str) -> str:
+        await stopping.wait()
+        return note
+
+    client = await KubeClient.connect(lease_kube_settings(world.settings))
+    place = lease_place(world.settings)
+    election = Election(LeaseLock(client, *place, {}), "a", timing=LeaseTiming(renew_period=0.01))
+    with recorded(found):
+        running = asyncio.create_task(election.run(work, stopping))
+
+    async def is_renewed() -> bool:
+        lease = await world.find(LEASES, place.name)
+        return lease is not None and lease["spec"]["renewTime"] > lease["spec"]["acquireTime"]
+
+    await eventually(is_renewed)
+    stopping.set()
+    await running
+    await client.close()
+    assert found == allowed(LEASE_RULES, world.namespace)
