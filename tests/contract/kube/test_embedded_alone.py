@@ -351,14 +351,12 @@ async def test_a_body_that_is_too_large_is_refused(kube: KubeHttp) -> None:
     refused(response, 413, "RequestEntityTooLarge")
 
 
-@pytest.mark.parametrize("keyword", ["x-kubernetes-validations", "two versions", "scale"])
+@pytest.mark.parametrize("keyword", ["x-kubernetes-validations", "two versions"])
 async def test_definitions_beyond_this_server_are_refused(kube: KubeHttp, keyword: str) -> None:
     definition = widget_definition()
     version = definition["spec"]["versions"][0]
     if keyword == "two versions":
         definition["spec"]["versions"].append({**version, "name": "v2", "storage": False})
-    elif keyword == "scale":
-        version["subresources"]["scale"] = {"specReplicasPath": ".spec.size", "statusReplicasPath": ".status.seen"}
     else:
         version["schema"]["openAPIV3Schema"][keyword] = [{"rule": "true"}]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway_common.resources import CONFIGMAPS, PODS, SECRETS, Resource
+from gateway_common.resources import CONFIGMAPS, LEASES, PODS, SECRETS, Resource
 from tests.contract.kube.widgets import config_map, pod, widget
-from tests.kit.kube import KubeHttp, accepted, refused
+from tests.kit.kube import KubeHttp, Manifest, accepted, refused
 
 STALE = "the object has been modified; please apply your changes to the latest version and try again"
 
@@ -360,3 +360,21 @@ async def test_writes_of_all_kinds_get_growing_versions(kube: KubeHttp, widgets:
 
     versions = [int(manifest["metadata"]["resourceVersion"]) for manifest in (first, second, third)]
     assert versions == sorted(set(versions))
+
+
+async def test_a_lease_is_taken_by_one_of_those_that_saw_it_free(kube: KubeHttp) -> None:
+    lease: Manifest = {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": {"name": "leader"}}
+    await kube.create(LEASES, {**lease, "spec": {"holderIdentity": "", "leaseDurationSeconds": 10}})
+    refused(await kube.client.post(kube.path(LEASES), json=lease), 409, "AlreadyExists")
+    seen = [await kube.get(LEASES, "leader") for _ in range(2)]
+    for identity, copy in zip("ab", seen, strict=True):
+        copy["spec"] |= {"holderIdentity": identity, "renewTime": "2026-11-23T12:00:00.123456Z"}
+
+    path = kube.path(LEASES, "leader")
+    taken = accepted(await kube.client.put(path, json=seen[0]))
+    refused(await kube.client.put(path, json=seen[1]), 409, "Conflict")
+
+    assert taken["spec"]["renewTime"] == "2026-11-23T12:00:00.123456Z"
+    stale = {"metadata": {"resourceVersion": seen[1]["metadata"]["resourceVersion"]}, "spec": seen[1]["spec"]}
+    refused(await kube.patch(LEASES, "leader", stale), 409, "Conflict")
+    assert (await kube.get(LEASES, "leader"))["spec"]["holderIdentity"] == "a"

@@ -15,6 +15,7 @@ def widget_definition() -> Manifest:
         "required": ["size"],
         "properties": {
             "size": {"type": "integer", "minimum": 1, "maximum": 10},
+            "replicas": {"type": "integer"},
             "color": {"type": "string", "enum": ["red", "green"], "default": "red"},
             "code": {"type": "string", "pattern": "^[a-z]+$", "maxLength": 5},
             "note": {"type": "string", "nullable": True},
@@ -34,7 +35,8 @@ def widget_definition() -> Manifest:
             "limits": {"type": "object", "additionalProperties": {"type": "integer"}},
         },
     }
-    status = {"type": "object", "properties": {"phase": {"type": "string"}, "seen": {"type": "integer"}}}
+    seen = {"phase": {"type": "string"}, "seen": {"type": "integer"}, "selector": {"type": "string"}}
+    status = {"type": "object", "properties": seen}
     return {
         "apiVersion": CRDS.api_version,
         "kind": CRDS.kind,
@@ -48,8 +50,18 @@ def widget_definition() -> Manifest:
                     "name": WIDGETS.version,
                     "served": True,
                     "storage": True,
-                    "subresources": {"status": {}},
-                    "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}],
+                    "subresources": {
+                        "status": {},
+                        "scale": {
+                            "specReplicasPath": ".spec.replicas",
+                            "statusReplicasPath": ".status.seen",
+                            "labelSelectorPath": ".status.selector",
+                        },
+                    },
+                    "additionalPrinterColumns": [
+                        {"name": "Size", "type": "integer", "jsonPath": ".spec.size"},
+                        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+                    ],
                     "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec, "status": status}}},
                 }
             ],

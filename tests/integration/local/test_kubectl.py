@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import sysconfig
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway_common.resources import CRDS
 from gateway_local.apiserver.podlogs import LogRequest
 from gateway_local.apiserver.server import ApiServer
+from tests.contract.kube.widgets import widget, widget_definition
 from tests.kit.kube import KubeServer, embedded_kubernetes
 
 KUBECTL = Path(sysconfig.get_path("scripts")) / "kubectl"
@@ -180,6 +183,50 @@ async def test_discovery_and_explanations(kubectl: Kubectl) -> None:
     assert "v1" in (await kubectl("api-versions")).split()
     assert "containers" in await kubectl("explain", "pod.spec")
     assert "Server Version: v1." in await kubectl("version")
+
+
+async def test_custom_resources_have_short_names_columns_and_a_scale(kubectl: Kubectl, inside: ApiServer) -> None:
+    inside.objects.create(CRDS, widget_definition())
+    await kubectl("create", "-f", "-", text=json.dumps(widget("a", size=3)))
+
+    table = (await kubectl("get", "wd")).splitlines()
+    assert [line.split()[:2] for line in table] == [["NAME", "SIZE"], ["a", "3"]]
+    assert re.fullmatch(r"\d+s", table[1].split()[2])
+
+    assert "widget.contract.example.com/a scaled" in await kubectl("scale", "wd", "a", "--replicas=4")
+    assert "scaled" in await kubectl("scale", "widgets/a", "--current-replicas=4", "--replicas=2")
+    await kubectl("scale", "wd", "a", "--current-replicas=4", "--replicas=9", code=1)
+    assert json.loads(await kubectl("get", "wd", "a", "-o", "json"))["spec"]["replicas"] == 2
+
+
+async def test_events_are_listed_and_described_with_what_they_are_about(kubectl: Kubectl) -> None:
+    await kubectl("create", "-f", "-", text=POD)
+    pod = json.loads(await kubectl("get", "pod", "a", "-o", "json"))
+    event = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": "a.1", "namespace": "default"},
+        "involvedObject": {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "namespace": "default",
+            "name": "a",
+            "uid": pod["metadata"]["uid"],
+        },
+        "type": "Warning",
+        "reason": "Evicted",
+        "message": "The node was low on resource: memory.",
+        "source": {"component": "kubelet"},
+        "firstTimestamp": pod["metadata"]["creationTimestamp"],
+        "lastTimestamp": pod["metadata"]["creationTimestamp"],
+        "count": 1,
+    }
+    await kubectl("create", "-f", "-", text=json.dumps(event))
+
+    assert "pod/a" in await kubectl("get", "events")
+    assert "low on resource" in await kubectl("events", "--for", "pod/a")
+    assert re.search(r"Warning +Evicted +\S+ +kubelet +The node was low", await kubectl("describe", "pod", "a"))
+    assert "a.1" in await kubectl("get", "ev", "--field-selector", "reason=Evicted", "-o", "name")
 
 
 async def test_a_namespace_is_deleted_with_all_that_is_in_it(kubectl: Kubectl) -> None:

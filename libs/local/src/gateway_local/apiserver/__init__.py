@@ -21,7 +21,8 @@ How the parts stand on each other, from the bottom:
     queries watching               lists in pages, streams of changes
     garbage terminating            the controllers that belong to the API itself
     messages representations       the wire: requests and answers, forms of objects, verbs, documents, paths
-      podlogs endpoints discovery
-      openapi faults http serving
+      scale podlogs endpoints
+      discovery openapi faults
+      http serving
     objects server                 the two faces: Python calls in the same process, and a URL
 """

@@ -11,9 +11,10 @@ from typing import Any
 
 from gateway_common.resources import CRDS, Manifest, Resource
 from gateway_local.apiserver.catalog import Catalog
+from gateway_local.apiserver.columns import age
 from gateway_local.apiserver.errors import FieldProblem
 from gateway_local.apiserver.fieldsets import duplicates
-from gateway_local.apiserver.kinds import METADATA_FIELDS, Column, Kind
+from gateway_local.apiserver.kinds import METADATA_FIELDS, Column, Kind, ScalePaths
 from gateway_local.apiserver.schema import compile_schema, custom_resource, kubernetes_types
 from gateway_local.apiserver.storage import Change, Storage, Table
 from gateway_local.apiserver.validation import SchemaCheck
@@ -34,6 +35,10 @@ _NAMES = {
         "categories": _STRINGS,
     },
 }
+_SCALE = {
+    "type": "object",
+    "properties": dict.fromkeys(("specReplicasPath", "statusReplicasPath", "labelSelectorPath"), _STRING),
+}
 _VERSION = {
     "type": "object",
     "properties": {
@@ -41,7 +46,7 @@ _VERSION = {
         **dict.fromkeys(("served", "storage", "deprecated"), _BOOLEAN),
         "deprecationWarning": _STRING,
         "schema": {"type": "object", "properties": {"openAPIV3Schema": _ANYTHING}},
-        "subresources": {"type": "object", "properties": {"status": _ANYTHING, "scale": _ANYTHING}},
+        "subresources": {"type": "object", "properties": {"status": _ANYTHING, "scale": _SCALE}},
         "additionalPrinterColumns": {
             "type": "array",
             "items": {
@@ -141,6 +146,7 @@ def kind_of(crd: Manifest) -> Kind:
         short_names=tuple(names.get("shortNames", ())),
         categories=tuple(names.get("categories", ())),
         has_status="status" in version.get("subresources", {}),
+        scale=_scale_paths(version.get("subresources", {}).get("scale")),
         counts_generations=True,
         is_custom=True,
         selectable={
@@ -158,12 +164,27 @@ def kind_of(crd: Manifest) -> Kind:
     )
 
 
+def _scale_paths(raw: Manifest | None) -> ScalePaths | None:
+    if raw is None:
+        return None
+    return ScalePaths(
+        _parts(raw["specReplicasPath"]), _parts(raw["statusReplicasPath"]), _parts(raw.get("labelSelectorPath", ""))
+    )
+
+
+def _parts(json_path: str) -> tuple[str, ...]:
+    return tuple(filter(None, json_path.split(".")))
+
+
 def _column(raw: Manifest) -> Column:
-    return Column(raw["name"], raw["type"], _reader(raw["jsonPath"]), raw.get("priority", 0))
+    read = _reader(raw["jsonPath"])
+    # dates are written for people, as how long ago they were
+    value = (lambda manifest: age(read(manifest))) if raw["type"] == "date" else read
+    return Column(raw["name"], raw["type"], value, raw.get("priority", 0))
 
 
 def _reader(json_path: str) -> Callable[[Manifest], Any]:
-    parts = json_path.strip(".").split(".")
+    parts = _parts(json_path)
 
     def read(manifest: Manifest) -> Any:
         value: Any = manifest
@@ -229,13 +250,26 @@ def _check_versions(versions: list[Manifest]) -> Iterator[FieldProblem]:
         yield FieldProblem.invalid("spec.versions", versions, "this server converts nothing: serve one version")
     for index, version in enumerate(versions):
         field = f"spec.versions[{index}]"
-        if "scale" in version.get("subresources", {}):
-            yield FieldProblem.forbidden(f"{field}.subresources.scale", "this server has no scale subresource")
+        if (scale := version.get("subresources", {}).get("scale")) is not None:
+            yield from _check_scale(f"{field}.subresources.scale", scale)
         raw = version.get("schema", {}).get("openAPIV3Schema")
         if raw is None:
             yield FieldProblem.required(f"{field}.schema.openAPIV3Schema", "schemas are required")
         else:
             yield from _check_structural(f"{field}.schema.openAPIV3Schema", raw)
+
+
+def _check_scale(field: str, scale: Manifest) -> Iterator[FieldProblem]:
+    for name, roots, where in (
+        ("specReplicasPath", (".spec.",), ".spec"),
+        ("statusReplicasPath", (".status.",), ".status"),
+        ("labelSelectorPath", (".spec.", ".status."), "either .spec or .status"),
+    ):
+        path = scale.get(name, "")
+        if not path and name != "labelSelectorPath":
+            yield FieldProblem.required(f"{field}.{name}")
+        elif path and not path.startswith(roots):
+            yield FieldProblem.invalid(f"{field}.{name}", path, f"should be a json path under {where}")
 
 
 def _check_structural(field: str, raw: Manifest) -> Iterator[FieldProblem]:

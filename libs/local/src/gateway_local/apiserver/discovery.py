@@ -23,6 +23,7 @@ VERSION: Document = {
 
 _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 _SUBRESOURCE_VERBS = ["get", "patch", "update"]
+_SCALE = {"group": "autoscaling", "version": "v1", "kind": "Scale"}
 
 
 def api_versions() -> Document:
@@ -76,7 +77,7 @@ def _resources(kind: Kind) -> Iterable[Document]:
             "name": f"{kind.plural}/{name}",
             "singularName": "",
             "namespaced": kind.namespaced,
-            "kind": kind.name,
+            **(_SCALE if name == "scale" else {"kind": kind.name}),
             "verbs": verbs,
         }
 
@@ -87,6 +88,8 @@ def subresources(kind: Kind) -> Iterable[tuple[str, list[str]]]:
         yield "log", ["get"]
     if kind.has_status:
         yield "status", _SUBRESOURCE_VERBS
+    if kind.scale:
+        yield "scale", _SUBRESOURCE_VERBS
 
 
 def aggregated(catalog: Catalog, *, core: bool) -> Document:
@@ -123,6 +126,7 @@ def _aggregated(kind: Kind) -> Document:
         "shortNames": list(kind.short_names),
         "categories": list(kind.categories),
         "subresources": [
-            {"subresource": name, "responseKind": response_kind, "verbs": verbs} for name, verbs in subresources(kind)
+            {"subresource": name, "responseKind": _SCALE if name == "scale" else response_kind, "verbs": verbs}
+            for name, verbs in subresources(kind)
         ],
     }

@@ -19,6 +19,7 @@ from gateway_local.apiserver.operations import Operations, WriteOptions
 from gateway_local.apiserver.podlogs import LogSource, pod_log
 from gateway_local.apiserver.queries import list_page, parse_selection
 from gateway_local.apiserver.representations import Representation, negotiate
+from gateway_local.apiserver.scale import build_scale, scaling
 from gateway_local.apiserver.storage import Storage, Stored
 from gateway_local.apiserver.strategic import strategic_merge
 from gateway_local.apiserver.watching import parse_watch_options, watch
@@ -87,7 +88,7 @@ class Endpoints:
         if target.subresource == "log" and target.kind.key == ("", "pods"):
             pod = self._operations.get(target.kind, target.scope, target.name)
             return await pod_log(self.log_source, pod, request.query)
-        if target.subresource and not (target.subresource == "status" and target.kind.has_status):
+        if target.subresource and not _has_subresource(target):
             raise no_such_path()
         if not verb:
             raise method_not_allowed()
@@ -116,6 +117,9 @@ class Endpoints:
 
     def _update(self, target: Target, request: Request) -> Answer:
         options = _write_options(request)
+        if target.subresource == "scale":
+            scale = request.manifest()
+            return self._scale(target, request, lambda _: scale, options)
         stored = self._operations.update(
             target.kind, target.scope, target.name, request.manifest(), options, target.subresource
         )
@@ -127,7 +131,9 @@ class Endpoints:
         accepted: tuple[str, ...] = (JSON_PATCH, MERGE_PATCH, APPLY_YAML)
         if not kind.is_custom:
             accepted = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_YAML)
-        if request.media_type == APPLY_YAML:
+        elif target.subresource == "scale":
+            accepted = (JSON_PATCH, MERGE_PATCH)
+        if request.media_type == APPLY_YAML and APPLY_YAML in accepted:
             return self._apply(target, request, options)
         if options.force:
             raise _bad_patch_options("force: Forbidden: may not be specified for non-apply patch")
@@ -140,7 +146,16 @@ class Endpoints:
             transform = _checked(lambda document: merge(document, patch))
         else:
             transform = _checked(lambda document: strategic_merge(kind.schema, document, patch))
+        if target.subresource == "scale":
+            return self._scale(target, request, transform, options)
         stored = self._operations.patch(kind, target.scope, target.name, transform, options, target.subresource)
+        return _written(target, request, stored, 200, options)
+
+    def _scale(
+        self, target: Target, request: Request, change: Callable[[Manifest], Manifest], options: WriteOptions
+    ) -> Answer:
+        transform = scaling(target.kind, change)
+        stored = self._operations.patch(target.kind, target.scope, target.name, transform, options)
         return _written(target, request, stored, 200, options)
 
     def _apply(self, target: Target, request: Request, options: WriteOptions) -> Answer:
@@ -187,6 +202,11 @@ class Endpoints:
         return Response(_representation(target, request).many(chosen, metadata))
 
 
+def _has_subresource(target: Target) -> bool:
+    kind = target.kind
+    return (target.subresource == "status" and kind.has_status) or (target.subresource == "scale" and bool(kind.scale))
+
+
 def _representation(target: Target, request: Request) -> Representation:
     form = negotiate(request.headers.get("accept", ""))
     return Representation(target.kind, form, request.query.get("includeObject", "Metadata"))
@@ -197,6 +217,8 @@ def _written(
 ) -> Response:
     warnings = options.warnings if options else []
     headers = tuple(("warning", f'299 - "{_quoted(text)}"') for text in warnings)
+    if target.subresource == "scale":
+        return replace(json_response(build_scale(target.kind, stored.object), status), headers=headers)
     return Response(_representation(target, request).one(stored), status, headers=headers)
 
 

@@ -25,6 +25,15 @@ class Column:
     priority: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class ScalePaths:
+    """Where a kind keeps what its scale subresource shows. `selector` is empty where there is none."""
+
+    spec: tuple[str, ...]
+    status: tuple[str, ...]
+    selector: tuple[str, ...] = ()
+
+
 def nothing_to_set(_: Manifest) -> None:
     """For kinds that have no defaults."""
 
@@ -50,6 +59,7 @@ class Kind:
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     has_status: bool = False
+    scale: ScalePaths | None = None
     counts_generations: bool = False
     is_custom: bool = False
     selectable: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: METADATA_FIELDS)
