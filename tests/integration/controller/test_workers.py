@@ -27,7 +27,8 @@ async def test_scaling_down_takes_exactly_the_pending_pods_that_are_too_many(wor
     await world.has_workers(name, [0, 1, 2, 3, 4, 5, 9])
     await world.set_spec(name, replicas=0)
     await world.has_workers(name, [9])
-    await controller.is_idle_after({("delete", "pods"): 9})
+    # once it is written that their names are used up
+    await controller.is_idle_after({("patch", "daskclusters"): 1, ("delete", "pods"): 9})
 
 
 async def test_workers_that_end_or_are_taken_away_are_replaced(world: World) -> None:
@@ -51,7 +52,7 @@ async def test_a_worker_that_the_scheduler_has_retired_is_not_replaced(world: Wo
     await controller.count_anew()
     await world.set_pod_status(f"dask-worker-{name}-0", {"phase": "Succeeded"})
     await world.has_workers(name, [1])
-    await controller.is_idle_after({("delete", "pods"): 1})
+    await controller.is_idle_after({("patch", "daskclusters"): 1, ("delete", "pods"): 1})
 
 
 async def test_a_controller_that_is_killed_while_it_makes_workers_makes_none_twice(world: World) -> None:
@@ -65,6 +66,19 @@ async def test_a_controller_that_is_killed_while_it_makes_workers_makes_none_twi
     third = await world.controller()
     await world.has_workers(name, list(range(10)))
     await third.is_idle_after({("create", "pods"): 10 - len(made)})
+
+
+async def test_a_name_is_not_used_again_by_whoever_takes_over_either(world: World) -> None:
+    first = await world.controller()
+    name = await world.running_cluster(replicas=2)
+    await world.has_workers(name, [0, 1])
+    await world.set_spec(name, replicas=0)
+    await world.has_workers(name, [])
+    await first.stop()
+    await world.remove_deleted_pods(name)
+    await world.controller()
+    await world.set_spec(name, replicas=2)
+    await world.has_workers(name, [2, 3])
 
 
 async def test_a_name_is_not_used_again(world: World) -> None:

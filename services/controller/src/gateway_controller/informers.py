@@ -23,6 +23,7 @@ class Informers:
         self._known_clusters: dict[ObjectKey, Cluster] = {}
         self._known_pods: dict[ObjectKey, Pod] = {}
         self._next_slots: dict[ObjectKey, int] = {}
+        self._unsure_slots: dict[ObjectKey, set[int]] = {}
         selector = instance_selector(instance)
         self.clusters: Informer[Cluster] = Informer(
             client,
@@ -60,9 +61,18 @@ class Informers:
         """
         return self._next_slots.get(cluster, 0)
 
+    def unsure_slots(self, cluster: ObjectKey) -> set[int]:
+        """Numbers of workers of which it is not known whether they have been made."""
+        return self._unsure_slots.get(cluster, set())
+
+    def doubt_slot(self, cluster: ObjectKey, slot: int) -> None:
+        """The answer to a worker's creation was lost. Asking for the same one again makes sure that there is one."""
+        self._unsure_slots.setdefault(cluster, set()).add(slot)
+
     def forget_slots(self, cluster: ObjectKey) -> None:
         """The cluster is gone."""
         self._next_slots.pop(cluster, None)
+        self._unsure_slots.pop(cluster, None)
 
     def _cluster_changed(self, key: ObjectKey, new: Cluster | None) -> None:
         if _replace(self._known_clusters, key, new) != new:
@@ -76,6 +86,7 @@ class Informers:
         cluster = cluster_of(pod)
         if pod.slot >= self._next_slots.get(cluster, 0):
             self._next_slots[cluster] = pod.slot + 1
+        self.unsure_slots(cluster).discard(pod.slot)
         if pod_matters(old, new):
             self._wake(cluster)
 

@@ -4,18 +4,22 @@ It knows nothing of clusters. All but `get` is synchronous and takes its time fr
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from heapq import heappop, heappush
 
 from gateway_common.object_store import ObjectKey
 
 
+def _loop_time() -> float:
+    """By the clock that wakes those who wait."""
+    return asyncio.get_running_loop().time()
+
+
 class WorkQueue:
     """Keys that are due now or later. Times are in seconds of `clock`, which never goes back."""
 
     def __init__(
-        self, *, base_delay: float = 0.1, max_delay: float = 300.0, clock: Callable[[], float] = time.monotonic
+        self, *, base_delay: float = 0.1, max_delay: float = 300.0, clock: Callable[[], float] = _loop_time
     ) -> None:
         self._base_delay = base_delay
         self._max_delay = max_delay
