@@ -44,9 +44,6 @@ class Network:
         self.application = application
         self.rng = rng
         self.weather = Weather()
-        #: While it is cleared, watches bring nothing, and nobody hangs up.
-        self.audible = asyncio.Event()
-        self.audible.set()
         #: Seconds of the loop's time at which somebody tried to send a request.
         self.attempts: list[float] = []
         #: Answers that got lost.
@@ -64,6 +61,11 @@ class Network:
         """Reset every connection."""
         for exchange in self._exchanges:
             exchange.reset()
+
+    def silence(self) -> None:
+        """Let nothing more come over the connections that are open now, as when a firewall has forgotten them."""
+        for exchange in self._exchanges:
+            exchange.is_silent = True
 
     async def close(self) -> None:
         tasks = list(self._exchanges.values())
@@ -91,6 +93,7 @@ class Exchange:
         self._network = network
         self._scope = scope
         self._body: bytes | None = body
+        self.is_silent = False
         self._left = asyncio.Event()
         self._messages: asyncio.Queue[Message | None] = asyncio.Queue()
 
@@ -122,7 +125,8 @@ class Exchange:
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Any) -> None:
-        self._messages.put_nowait(dict(message))
+        if not self.is_silent:
+            self._messages.put_nowait(dict(message))
 
 
 class MortalProcess:
@@ -212,7 +216,6 @@ class _Stream(httpx.AsyncByteStream):
         while True:
             async with _limit(self._seconds):
                 message = await self._exchange.next()
-                await network.audible.wait()
                 await network.delay(network.weather.lag)
             await self._process.survive()
             if message["body"]:
