@@ -7,6 +7,7 @@ import socket
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -91,3 +92,27 @@ async def test_killed_in_the_middle_of_a_start_its_successor_finishes_it(world: 
     after = await world.children(name)
     assert len(after) == len(CHILDREN)
     assert {kind: after[kind] for kind in before} == before
+
+
+async def test_killed_again_and_again_it_makes_nothing_twice(world: World, start: Start) -> None:
+    begun: dict[str, dict[str, str]] = {}
+    for _ in range(3):
+        process = await start()
+        name = await world.new_cluster()
+
+        async def has_begun(name: str = name) -> bool:
+            return bool(await world.children(name))
+
+        await eventually(has_begun, seconds=60)
+        process.kill()
+        await process.wait()
+        begun[name] = await world.children(name)
+
+    await start()
+    for name, before in begun.items():
+        await eventually(partial(world.find, PODS, scheduler_pod_name(name)), seconds=60)
+        await world.run_pod(scheduler_pod_name(name))
+        await world.reaches(name, "Running")
+        after = await world.children(name)
+        assert len(after) == len(CHILDREN)
+        assert before.items() <= after.items()
