@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; default: all")
     parser.add_argument("--repeats", type=int, default=10, help="clusters that are started one after the other")
-    parser.add_argument("--clusters", type=int, default=300, help="clusters that are created at once")
+    parser.add_argument("--clusters", type=int, default=1000, help="clusters that are created at once")
     parser.add_argument("--json", type=Path, default=Path("benchmarks/latest.json"), help="where the figures go")
     arguments = parser.parse_args()
     if unknown := set(arguments.sections) - set(SECTIONS):

@@ -51,6 +51,8 @@ class Scheduler:
     authorizations: list[str] = field(default_factory=list)
     #: statuses of the next answers, before 200 again; 0 hangs up
     failures: list[int] = field(default_factory=list)
+    #: where the api takes schedulers to listen
+    port: int = 0
 
     async def handle(self, exchange: Exchange) -> None:
         if self.failures:
@@ -146,7 +148,8 @@ async def running_api(
     transport = CountingTransport(auth or auth_app())
     client = await KubeClient.connect(kube)
     async with scripted_server(scheduler.handle) as server:
-        schedulers = SchedulerClient(pauses=(0.01, 0.01), port=int(server.url.rsplit(":", 1)[1]))
+        scheduler.port = int(server.url.rsplit(":", 1)[1])
+        schedulers = SchedulerClient(pauses=(0.01, 0.01), port=scheduler.port)
         app = create_app(configuration, auth_transport=transport, scheduler_client=schedulers)
         async with app.router.lifespan_context(app):
             running = Api(app, client, namespace, transport, scheduler)

@@ -137,5 +137,5 @@ def new_cluster(**values: Any) -> Cluster:
     return cluster(**{"status": DaskClusterStatus(), **values})
 
 
-def observe(of: Cluster | None = None, *pods: Pod, next_slot: int = 0) -> Observed:
-    return arrange(of or cluster(), pods, next_slot)
+def observe(of: Cluster | None = None, *pods: Pod, next_slot: int = 0, unsure_slots: tuple[int, ...] = ()) -> Observed:
+    return arrange(of or cluster(), pods, next_slot, unsure_slots)

@@ -1,5 +1,6 @@
 """Get, list, selectors, pages, discovery: what a client can read, and in which words it is refused."""
 
+import re
 from typing import Any
 
 import pytest
@@ -208,8 +209,9 @@ async def test_a_client_may_ask_for_a_table(kube: KubeHttp, widgets: Resource) -
     table = accepted(await kube.client.get(kube.path(widgets), headers=accept))
 
     assert (table["kind"], table["apiVersion"]) == ("Table", "meta.k8s.io/v1")
-    assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Size"]
-    assert table["rows"][0]["cells"] == ["a", 3]
+    assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Size", "Age"]
+    assert table["rows"][0]["cells"][:2] == ["a", 3]
+    assert re.fullmatch(r"\d+s", table["rows"][0]["cells"][2])
     assert table["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
 
 
@@ -246,7 +248,7 @@ async def test_discovery_names_groups_versions_and_resources(kube: KubeHttp, wid
     }  # fmt: skip
     assert "pods/status" in core
     assert "secrets/status" not in core
-    assert [resource["name"] for resource in custom["resources"]] == ["widgets", "widgets/status"]
+    assert [resource["name"] for resource in custom["resources"]] == ["widgets", "widgets/status", "widgets/scale"]
     assert custom["resources"][0]["shortNames"] == ["wd"]
 
 

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,27 @@ async def test_its_metrics_say_what_is_there_and_what_was_asked(world: World, pr
     assert ("dask_gateway_controller_queue", (("state", "due"),)) in series
     # nothing that grows with the number of clusters
     assert not [labels for _, labels in series if failed in str(labels)]
+
+
+async def test_killed_again_and_again_it_makes_nothing_twice(world: World, processes: ControllerProcesses) -> None:
+    begun: dict[str, dict[str, str]] = {}
+    for _ in range(3):
+        replica = await processes.start("pod")
+        name = await world.new_cluster()
+
+        async def has_begun(name: str = name) -> bool:
+            return bool(await world.children(name))
+
+        await eventually(has_begun)
+        replica.process.kill()
+        await replica.ends()
+        begun[name] = await world.children(name)
+
+    await processes.start("pod")
+    for name, before in begun.items():
+        await eventually(partial(world.find, PODS, scheduler_pod_name(name)))
+        await world.run_pod(scheduler_pod_name(name))
+        await world.reaches(name, "Running")
+        after = await world.children(name)
+        assert len(after) == len(CHILDREN)
+        assert before.items() <= after.items()

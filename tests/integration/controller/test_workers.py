@@ -67,6 +67,19 @@ async def test_a_controller_that_is_killed_while_it_makes_workers_makes_none_twi
     await third.is_idle_after({("create", "pods"): 10 - len(made)}, more_writes=2)
 
 
+async def test_a_name_is_not_used_again_by_whoever_takes_over_either(world: World) -> None:
+    first = await world.controller()
+    name = await world.running_cluster(replicas=2)
+    await world.has_workers(name, [0, 1])
+    await world.set_spec(name, replicas=0)
+    await world.has_workers(name, [])
+    await first.stop()
+    await world.remove_deleted_pods(name)
+    await world.controller()
+    await world.set_spec(name, replicas=2)
+    await world.has_workers(name, [2, 3])
+
+
 async def test_a_name_is_not_used_again(world: World) -> None:
     await world.controller()
     name = await world.running_cluster(replicas=2)

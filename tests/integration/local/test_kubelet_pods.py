@@ -3,7 +3,10 @@
 import base64
 from typing import Any
 
+import pytest
+
 from gateway_common.resources import CONFIGMAPS, PODS, SECRETS
+from tests.kit.disruptions import collect_lost_pods, lose_node, preempt
 from tests.kit.pods import (
     IMAGE,
     NAMESPACE,
@@ -122,6 +125,63 @@ async def test_an_image_without_an_environment_can_not_be_pulled(node: Node) -> 
     assert waiting["status"]["phase"] == "Pending"
 
 
+async def test_a_name_that_no_image_can_have_is_not_pulled(node: Node) -> None:
+    manifest = pod(container("true", image="registry.example/Upper:1"))
+    waiting = await node.run(manifest, lambda p: waiting_reason(p) == "InvalidImageName")
+    assert 'parse image name "registry.example/Upper:1"' in state(waiting)["state"]["waiting"]["message"]
+
+
+async def test_an_image_that_must_be_there_and_is_not_is_not_pulled(node: Node) -> None:
+    manifest = pod(container("true", image="registry.example/unknown:2", imagePullPolicy="Never"))
+    waiting = await node.run(manifest, lambda p: waiting_reason(p) == "ErrImageNeverPull")
+    assert state(waiting)["state"]["waiting"]["message"] == (
+        'Container image "registry.example/unknown:2" is not present with pull policy of Never'
+    )
+
+
+async def test_a_container_that_outgrows_its_memory_limit_is_killed(node: Node) -> None:
+    child = "import time; memory = b'x' * 300_000_000; time.sleep(1000)"
+    hungry = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    limited = container("python", "-c", hungry, resources={"limits": {"memory": "200Mi"}})
+    ended = state(await node.run(pod(limited), phase_is("Failed")))["state"]["terminated"]
+    assert (ended["exitCode"], ended["reason"]) == (137, "OOMKilled")
+
+
+async def test_an_evicted_pod_ends_where_it_is_and_says_why(node: Node) -> None:
+    await node.run(pod(restartPolicy="Always"), is_ready)
+    await node.kubelet.evict(NAMESPACE, "pod")
+    evicted = await node.wait("pod", phase_is("Failed"))
+    assert evicted["status"]["reason"] == "Evicted"
+    assert evicted["status"]["message"].startswith("The node was low on resource: memory.")
+    assert condition(evicted, "DisruptionTarget")["reason"] == "TerminationByKubelet"
+    assert state(evicted)["state"]["terminated"]["exitCode"] == 137
+    with pytest.raises(KeyError):
+        await node.kubelet.evict(NAMESPACE, "another")
+
+
+async def test_a_pod_whose_node_is_lost_is_deleted_and_stays_until_it_is_collected(node: Node) -> None:
+    await node.run(pod(terminationGracePeriodSeconds=30), is_ready)
+    node.kubelet.freeze()
+    lose_node(node.objects, "local")
+    lost = node.objects.get(PODS, NAMESPACE, "pod")
+    assert lost is not None
+    assert "deletionTimestamp" in lost["metadata"]
+    assert condition(lost, "DisruptionTarget")["reason"] == "DeletionByTaintManager"
+    collect_lost_pods(node.objects, "local")
+    assert node.objects.get(PODS, NAMESPACE, "pod") is None
+
+
+async def test_a_preempted_pod_says_so_while_it_ends(node: Node) -> None:
+    await node.run(pod(terminationGracePeriodSeconds=30), is_ready)
+    node.kubelet.freeze()
+    preempt(node.objects, NAMESPACE, "pod")
+    going = node.objects.get(PODS, NAMESPACE, "pod")
+    assert going is not None
+    assert condition(going, "DisruptionTarget")["reason"] == "PreemptionByScheduler"
+    node.kubelet.thaw()
+    await node.wait_gone("pod")
+
+
 async def test_a_missing_key_of_a_secret_is_named_until_it_is_there(node: Node) -> None:
     node.objects.create(SECRETS, secret(other="x"))
     reference = {"secretKeyRef": {"name": "credentials", "key": "token"}}
@@ -229,7 +289,8 @@ async def test_a_pod_that_does_not_fit_the_node_says_why_and_is_scheduled_when_i
         "type": "PodScheduled",
         "status": "False",
         "reason": "Unschedulable",
-        "message": "0/1 nodes are available: 1 Insufficient cpu.",
+        "message": "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: "
+        "1 No preemption victims found for incoming pod.",
         "lastTransitionTime": "",
     }
     node.objects.delete(PODS, NAMESPACE, "first")
@@ -239,7 +300,10 @@ async def test_a_pod_that_does_not_fit_the_node_says_why_and_is_scheduled_when_i
 async def test_a_pod_of_another_kind_of_node_is_not_scheduled(node: Node) -> None:
     manifest = pod(container("true"), nodeSelector={"accelerator": "gpu"})
     waiting = await node.run(manifest, lambda p: bool(condition(p, "PodScheduled")))
-    expected = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+    expected = (
+        "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. preemption: 0/1 nodes are "
+        "available: 1 Preemption is not helpful for scheduling."
+    )
     assert condition(waiting, "PodScheduled")["message"] == expected
 
 

@@ -52,6 +52,20 @@ async def test_a_simulated_pod_ends_as_it_is_told_and_is_gone_when_it_is_deleted
         await until(lambda: objects.get(PODS, NAMESPACE, "deleted") is None)
 
 
+async def test_a_simulated_pod_is_killed_for_its_memory_or_evicted_as_it_is_told() -> None:
+    objects = ApiServer().objects
+    kubelet = SimulatedKubelet(objects)
+    async with running(Scheduler(objects), kubelet):
+        for name in ("killed", "evicted"):
+            objects.create(PODS, pod(name=name))
+        await until(lambda: all(is_ready(manifest) for manifest in objects.list(PODS)))
+        kubelet.exit_containers(NAMESPACE, "killed", 137, "OOMKilled")
+        await kubelet.evict(NAMESPACE, "evicted")
+        killed, evicted = (objects.get(PODS, NAMESPACE, name) or {} for name in ("killed", "evicted"))
+    assert state(killed)["state"]["terminated"]["reason"] == "OOMKilled"
+    assert (evicted["status"]["phase"], evicted["status"]["reason"]) == ("Failed", "Evicted")
+
+
 async def test_a_frozen_simulated_node_starts_and_ends_nothing_until_it_is_thawed() -> None:
     objects = ApiServer().objects
     kubelet = SimulatedKubelet(objects)

@@ -275,8 +275,8 @@ def slow(slot: int, seconds: int, **values: Any) -> Pod:
     return worker(slot, **{"created": ago(seconds), "running": False, **values})
 
 
-def with_workers(replicas: int, *workers: Pod, timeout: float = 60, next_slot: int = 0) -> Observed:
-    of = cluster(replicas=replicas, config={"worker_start_timeout": timeout})
+def with_workers(replicas: int, *workers: Pod, timeout: float = 60, next_slot: int = 0, **values: Any) -> Observed:
+    of = cluster(replicas=replicas, config={"worker_start_timeout": timeout}, **values)
     return observe(of, scheduler(), *workers, next_slot=next_slot)
 
 
@@ -327,7 +327,7 @@ class TestWorkerStart:
 
     def test_of_a_worker_that_is_overdue_the_plan_deletes_that_very_pod(self) -> None:
         late = slow(0, 60)
-        decided = decide(with_workers(2, late, slow(1, 30)))
+        decided = decide(with_workers(2, late, slow(1, 30), status=status(next_worker_slot=2)))
         (batch,) = decided.actions
         (action,) = batch
         assert isinstance(action, Delete)

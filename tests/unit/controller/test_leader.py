@@ -9,7 +9,7 @@ import pytest
 
 from gateway_controller.leader import NotLeading, steady_clock
 from tests.kit.elections import LeaseServer, Replica, any_leads, leads
-from tests.kit.virtual_time import in_virtual_time
+from tests.kit.virtual_time import run_virtually
 
 
 async def replicas_of(server: LeaseServer, count: int) -> tuple[Replica, list[Replica]]:
@@ -34,7 +34,7 @@ def test_one_leads_at_once_and_renews_every_two_seconds() -> None:
         assert 10 <= server.writes <= 11
         await replica.stop()
 
-    in_virtual_time(scenario())
+    run_virtually(scenario())
 
 
 def test_of_many_that_start_together_one_leads() -> None:
@@ -47,7 +47,7 @@ def test_of_many_that_start_together_one_leads() -> None:
         for replica in replicas:
             await replica.crash()
 
-    in_virtual_time(scenario())
+    run_virtually(scenario())
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.5, 1.0, 1.5, 1.99])
@@ -68,7 +68,7 @@ def test_a_leader_that_crashed_is_replaced_within_15_seconds_and_not_before_its_
         for replica in others:
             await replica.crash()
 
-    in_virtual_time(scenario())
+    run_virtually(scenario())
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.3, 0.6, 1.0, 2.0])
@@ -82,7 +82,7 @@ def test_a_leader_that_is_stopped_is_replaced_within_a_second(moment: float) -> 
         assert await leads(others[0]) < 1.0
         await others[0].crash()
 
-    in_virtual_time(scenario())
+    run_virtually(scenario())
 
 
 def test_who_gives_the_lease_back_leaves_a_note_for_the_next_one_alone() -> None:
@@ -99,7 +99,7 @@ def test_who_gives_the_lease_back_leaves_a_note_for_the_next_one_alone() -> None
         assert (first.notes, second.notes, fourth.notes) == ([""], ["by r0"], [""])
         await fourth.crash()
 
-    in_virtual_time(scenario())
+    run_virtually(scenario())
 
 
 def test_a_leader_that_is_stopped_while_it_renews_gives_the_lease_back_all_the_same() -> None:
@@ -114,7 +114,7 @@ def test_a_leader_that_is_stopped_while_it_renews_gives_the_lease_back_all_the_s
         await first.stop()
         assert server.holder == ""
 
-    in_virtual_time(scenario())
+    run_virtually(scenario())
 
 
 def test_a_leader_that_cannot_reach_the_server_ends_before_another_may_begin_and_leads_again_later() -> None:
@@ -138,7 +138,7 @@ def test_a_leader_that_cannot_reach_the_server_ends_before_another_may_begin_and
         await leads(first)
         await first.crash()
 
-    in_virtual_time(scenario())
+    run_virtually(scenario())
 
 
 def test_a_server_that_is_away_for_a_minute_is_asked_in_good_measure_and_somebody_leads_when_it_is_back() -> None:
@@ -157,7 +157,7 @@ def test_a_server_that_is_away_for_a_minute_is_asked_in_good_measure_and_somebod
         for replica in everybody:
             await replica.crash()
 
-    in_virtual_time(scenario())
+    run_virtually(scenario())
 
 
 def test_a_renewal_whose_answer_is_lost_costs_nothing() -> None:
@@ -171,7 +171,7 @@ def test_a_renewal_whose_answer_is_lost_costs_nothing() -> None:
         await first.crash()
         await second.crash()
 
-    in_virtual_time(scenario())
+    run_virtually(scenario())
 
 
 def test_a_replica_that_won_without_learning_of_it_leads_at_its_next_look() -> None:
@@ -182,7 +182,7 @@ def test_a_replica_that_won_without_learning_of_it_leads_at_its_next_look() -> N
         assert await leads(replica) < 3.0
         await replica.crash()
 
-    in_virtual_time(scenario())
+    run_virtually(scenario())
 
 
 def test_a_leader_that_was_paused_does_not_act_when_it_wakes() -> None:
@@ -199,7 +199,7 @@ def test_a_leader_that_was_paused_does_not_act_when_it_wakes() -> None:
         await first.crash()
         await second.crash()
 
-    in_virtual_time(scenario())
+    run_virtually(scenario())
 
 
 def test_who_starts_anew_under_its_name_takes_its_lease_back_at_once() -> None:
@@ -212,7 +212,7 @@ def test_who_starts_anew_under_its_name_takes_its_lease_back_at_once() -> None:
         for replica in (again, *others):
             await replica.crash()
 
-    in_virtual_time(scenario())
+    run_virtually(scenario())
 
 
 def test_two_of_one_name_do_not_take_the_lease_from_each_other_for_ever() -> None:
@@ -227,7 +227,7 @@ def test_two_of_one_name_do_not_take_the_lease_from_each_other_for_ever() -> Non
         await first.crash()
         await second.crash()
 
-    in_virtual_time(scenario())
+    run_virtually(scenario())
 
 
 def test_clocks_that_differ_by_hours_make_no_difference() -> None:
@@ -242,7 +242,7 @@ def test_clocks_that_differ_by_hours_make_no_difference() -> None:
         assert 7.0 < await leads(second) < 13.0
         await second.crash()
 
-    in_virtual_time(scenario())
+    run_virtually(scenario())
 
 
 def test_a_holder_that_promises_to_renew_less_often_is_given_its_time() -> None:
@@ -256,7 +256,7 @@ def test_a_holder_that_promises_to_renew_less_often_is_given_its_time() -> None:
         assert server.lease["spec"]["leaseTransitions"] == 4
         await replica.crash()
 
-    in_virtual_time(scenario())
+    run_virtually(scenario())
 
 
 def test_a_lease_that_somebody_deletes_makes_no_second_leader() -> None:
@@ -273,7 +273,7 @@ def test_a_lease_that_somebody_deletes_makes_no_second_leader() -> None:
         for replica in (first, *others):
             await replica.crash()
 
-    in_virtual_time(scenario())
+    run_virtually(scenario())
 
 
 def test_work_that_fails_gives_the_lease_back_and_says_so() -> None:
@@ -286,7 +286,7 @@ def test_work_that_fails_gives_the_lease_back_and_says_so() -> None:
             await replica.task
         assert server.holder == ""
 
-    in_virtual_time(scenario())
+    run_virtually(scenario())
 
 
 def test_the_steady_clock_goes_on_while_the_machine_sleeps_where_that_can_be_told() -> None:
@@ -296,7 +296,7 @@ def test_the_steady_clock_goes_on_while_the_machine_sleeps_where_that_can_be_tol
 
 @pytest.mark.parametrize("seed", range(40))
 def test_whatever_happens_two_never_act_at_once_and_somebody_leads_in_the_end(seed: int) -> None:
-    in_virtual_time(_storm(random.Random(seed)))
+    run_virtually(_storm(random.Random(seed)))
 
 
 def _storm(rng: random.Random) -> Coroutine[Any, Any, None]:

@@ -100,10 +100,24 @@ def test_workers_are_made_in_growing_batches() -> None:
 def test_ended_workers_are_deleted_before_others_take_their_place() -> None:
     ended = worker(0, running=False, finished=True)
     (fresh,) = build_worker_pods(INSTALLATION, cluster().full_name, CONFIG, [1])
-    assert plan(observe(cluster(replicas=1), scheduler(), ended)) == Plan(
-        status(workers=WorkersStatus(desired=1)),
+    known = status(workers=WorkersStatus(desired=1), next_worker_slot=1)
+    assert plan(observe(cluster(replicas=1, status=known), scheduler(), ended)) == Plan(
+        known,
         actions=((Delete(PODS, ended.name, ended.uid),), (Create(PODS, fresh, Owner.SCHEDULER),)),
     )
+
+
+def test_before_a_worker_is_deleted_it_is_written_that_its_name_is_used_up() -> None:
+    ended = worker(6, running=False, finished=True)
+    first = plan(observe(cluster(), scheduler(), ended))
+    assert first == Plan(status(next_worker_slot=7))
+    assert plan(observe(cluster(status=first.status), scheduler(), ended)).actions == (
+        (Delete(PODS, ended.name, ended.uid),),
+    )
+    successor = plan(observe(cluster(status=first.status, replicas=1), scheduler()))
+    (created,) = (action for batch in successor.actions for action in batch)
+    assert isinstance(created, Create)
+    assert created.manifest["metadata"]["name"] == worker(7).name
 
 
 def test_the_rest_of_very_many_workers_follows_at_once() -> None:

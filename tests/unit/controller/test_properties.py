@@ -1,6 +1,7 @@
 """What holds after any sequence of events: a world of one cluster in which the plans are carried out."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import given, settings
@@ -13,6 +14,8 @@ from gateway_controller.core.observed import Cluster, Observed, Pod, arrange
 from gateway_controller.core.plan import Create, CreateCredentials, Delete, DeletePods, Owner, plan
 from tests.kit.observed import CLUSTER_UID, INSTALLATION, NAME, NOW, new_cluster, scheduler, worker
 
+WORKER_START = timedelta(seconds=60)
+TIMED = b'{"worker_start_timeout": 60, "scheduler_start_timeout": 120, "max_lifetime": 1000}'
 ORDER = [Phase.PENDING, Phase.RUNNING, Phase.STOPPING, Phase.STOPPED, Phase.FAILED]
 
 
@@ -26,7 +29,9 @@ class World:
     schedulers_made: int = 0
     names_used: set[str] = field(default_factory=set)
     next_slot: int = 0
-    forgot: bool = False
+    #: Names of workers that somebody took away before it was written that they are used up.
+    lost: set[str] = field(default_factory=set)
+    now: datetime = NOW
 
     def observe(self) -> Observed:
         return arrange(self.cluster, self.pods.values(), self.next_slot)
@@ -36,7 +41,8 @@ class World:
         observed = self.observe()
         self.next_slot = observed.next_slot
         before = self.cluster.status.phase
-        decided = plan(observed, INSTALLATION, NOW)
+        decided = plan(observed, INSTALLATION, self.now)
+        assert decided == plan(observed, INSTALLATION, self.now), "the same look leads to the same plan"
         actions = [action for batch in decided.actions for action in batch]
         for action in actions[:survive]:
             self.act(action)
@@ -46,7 +52,6 @@ class World:
             assert not before.is_terminal or decided.status == observed.cluster.status
         else:
             self.next_slot = 0
-            self.forgot = True
 
     def act(self, action: Any) -> None:
         match action:
@@ -70,37 +75,46 @@ class World:
         assert not any(pod.owner_uid == CLUSTER_UID for pod in self.pods.values())
         self.schedulers_made += 1
         uid = f"scheduler-{self.schedulers_made}"
-        return scheduler(uid=uid, running=False, ready=False, ip="")
+        return scheduler(uid=uid, running=False, ready=False, ip="", created=self.now.isoformat())
 
     def make_worker(self, name: str) -> Pod:
         observed = self.observe()
         assert observed.scheduler
         live = [pod for pod in observed.workers if not pod.deleting and not pod.finished]
         assert len(live) < self.cluster.replicas, "one more would be more than are wanted"
-        # a restart may forget the names of pods that are gone, but nothing else does
-        assert self.forgot or name not in self.names_used
+        assert name in self.lost or name not in self.names_used
         self.names_used.add(name)
         slot = int(name.rpartition("-")[2])
         self.next_slot = max(self.next_slot, slot + 1)
-        return worker(slot, owner_uid=observed.scheduler.uid, running=False)
+        return worker(slot, owner_uid=observed.scheduler.uid, running=False, created=self.now.isoformat())
 
     def check_deletion(self, pod: Pod) -> None:
         live = [other for other in self.observe().workers if not other.deleting and not other.finished]
         assert not pod.running, "a running worker is the scheduler's to retire"
-        assert pod.finished or len(live) > self.cluster.replicas, "one less would be less than are wanted"
+        overdue = not pod.started and self.now - datetime.fromisoformat(pod.created) >= WORKER_START
+        assert pod.finished or overdue or len(live) > self.cluster.replicas, "one less would be less than are wanted"
+        assert pod.slot < (self.cluster.status.next_worker_slot or 0), "its name is not used up yet"
+
+    def lose(self, name: str) -> None:
+        """Somebody else takes a worker away at once."""
+        pod = self.pods.pop(name, None)
+        if pod and pod.slot >= (self.cluster.status.next_worker_slot or 0):
+            self.lost.add(name)
 
     def settle(self) -> None:
         """Let everything that is under way come to its end."""
         for _ in range(10):
-            self.pods = {name: pod for name, pod in self.pods.items() if not pod.deleting}
+            for name, pod in list(self.pods.items()):
+                if pod.deleting:
+                    self.lose(name)
             self.reconcile()
 
 
 Event = tuple[str, int]
 #: What mostly happens; more than once, so that clusters get to live before something ends them.
-LIFE = ["reconcile", "reconcile", "kubelet", "scale", "scale", "run a worker", "killed"]
+LIFE = ["reconcile", "reconcile", "kubelet", "scale", "scale", "run a worker", "killed", "time passes"]
 LOSS = ["worker ends", "worker deleted", "worker gone"]
-END = ["stop", "spoil", "mend", "scheduler ends", "scheduler deleted", "scheduler gone"]
+END = ["stop", "spoil", "mend", "limit", "scheduler ends", "scheduler deleted", "scheduler gone"]
 NUMBERS = st.integers(0, 12)
 BEGIN: list[Event] = [("reconcile", 0), ("kubelet", 0), ("reconcile", 0)]
 HISTORIES = st.builds(
@@ -129,7 +143,8 @@ def apply(world: World, event: Event) -> None:
             world.reconcile(survive=number)
         case "kubelet":
             for name in world.pods:
-                change(world, name, running=True, ready=name == boss, ip="10.0.0.1" if name == boss else "")
+                address = "10.0.0.1" if name == boss else ""
+                change(world, name, running=True, started=name != boss, ready=name == boss, ip=address)
         case "scale":
             world.cluster = replace(world.cluster, replicas=number)
         case "stop":
@@ -139,13 +154,17 @@ def apply(world: World, event: Event) -> None:
         case "mend":
             world.cluster = replace(world.cluster, config=b"{}")
         case "run a worker":
-            change(world, chosen, running=True)
+            change(world, chosen, running=True, started=True)
         case "worker ends":
             change(world, chosen, running=False, finished=True)
         case "worker deleted":
             change(world, chosen, deleting=True)
         case "worker gone":
-            world.pods.pop(chosen, None)
+            world.lose(chosen)
+        case "time passes":
+            world.now += timedelta(seconds=10 * number)
+        case "limit":
+            world.cluster = replace(world.cluster, config=TIMED)
         case "scheduler ends":
             change(world, boss, running=False, finished=True)
         case "scheduler deleted":
@@ -176,11 +195,11 @@ def test_whatever_happens_a_cluster_ends_where_its_spec_says(history: list[Event
         assert not observed.scheduler.finished
         assert world.secret
         assert (phase is Phase.RUNNING) == observed.scheduler.running
-    if phase is Phase.RUNNING and world.cluster.config == b"{}":
+    if phase is Phase.RUNNING and world.cluster.config in (b"{}", TIMED):
         assert not any(pod.finished for pod in observed.workers)
         running = [pod for pod in observed.workers if pod.running]
         assert len(observed.workers) == max(world.cluster.replicas, len(running))
 
-    steady = plan(observed, INSTALLATION, NOW)
+    steady = plan(observed, INSTALLATION, world.now)
     assert steady.actions == ()
     assert steady.status == world.cluster.status

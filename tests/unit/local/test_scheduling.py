@@ -57,10 +57,15 @@ def test_init_containers_need_no_more_than_the_largest_of_them() -> None:
     ("problems", "message"),
     [
         ([], "no nodes available to schedule pods"),
-        (["Insufficient cpu"], "0/1 nodes are available: 1 Insufficient cpu."),
         (
-            ["Insufficient memory", "Insufficient cpu", "Insufficient cpu"],
-            "0/3 nodes are available: 1 Insufficient memory, 2 Insufficient cpu.",
+            ["Insufficient cpu"],
+            "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: "
+            "1 No preemption victims found for incoming pod.",
+        ),
+        (
+            ["Insufficient memory", "node(s) were unschedulable", "Insufficient memory"],
+            "0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient memory. preemption: 0/3 nodes are "
+            "available: 1 Preemption is not helpful for scheduling, 2 No preemption victims found for incoming pod.",
         ),
     ],
 )

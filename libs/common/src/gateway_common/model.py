@@ -105,6 +105,10 @@ class DaskClusterStatus(_Part):
     message: str | None = Field(default=None, description="Why, in words for people.")
     conditions: list[Condition] = Field(default=[], description="Each aspect of its state, and since when it is so.")
     workers: WorkersStatus | None = Field(default=None, description="How many workers there are.")
+    next_worker_slot: int | None = Field(
+        default=None,
+        description="Above the numbers of all workers that may be gone: no worker gets one of theirs again.",
+    )
     scheduler_failure: SchedulerFailure | None = Field(default=None, description="How its scheduler failed.")
     credentials: str | None = Field(default=None, description="Name of the Secret with certificate, key and token.")
     scheduler_pod: str | None = Field(default=None, description="Name of the scheduler's Pod.")

@@ -18,6 +18,8 @@ from gateway_local.quantities import parse_quantity
 Amounts = Mapping[str, Decimal]
 Key = tuple[str, str]
 
+_NO_VICTIMS = "No preemption victims found for incoming pod"
+_NO_HELP = "Preemption is not helpful for scheduling"
 _OVER = ("Succeeded", "Failed")
 
 
@@ -135,8 +137,16 @@ def unschedulable_message(problems: Iterable[str]) -> str:
     counts = Counter(problems)
     if not counts:
         return "no nodes available to schedule pods"
+    available = f"0/{counts.total()} nodes are available"
     reasons = ", ".join(sorted(f"{count} {reason}" for reason, count in counts.items()))
-    return f"0/{counts.total()} nodes are available: {reasons}."
+    preemption = Counter(_NO_VICTIMS if _is_shortage(reason) else _NO_HELP for reason in counts.elements())
+    outlook = ", ".join(sorted(f"{count} {reason}" for reason, count in preemption.items()))
+    return f"{available}: {reasons}. preemption: {available}: {outlook}."
+
+
+def _is_shortage(problem: str) -> bool:
+    """Whether others leaving would help."""
+    return problem.startswith(("Insufficient", "Too many"))
 
 
 def requests_of(pod: Manifest) -> dict[str, Decimal]:

@@ -6,7 +6,15 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from gateway_common.errors import AlreadyExists, Conflict, Forbidden, Invalid, KubeError, NotFound
+from gateway_common.errors import (
+    AlreadyExists,
+    Conflict,
+    Forbidden,
+    Invalid,
+    KubeError,
+    KubeUnavailable,
+    NotFound,
+)
 from gateway_common.kube import KubeClient
 from gateway_common.manifests.installation import Installation
 from gateway_common.manifests.metadata import with_owner
@@ -17,7 +25,7 @@ from gateway_common.reasons import Reason
 from gateway_common.resources import DASKCLUSTERS, PODS, SECRETS, Resource
 from gateway_controller.certificates import make_credentials
 from gateway_controller.core.build.secret import build_secret
-from gateway_controller.core.observed import Cluster, Observed
+from gateway_controller.core.observed import Cluster, Observed, slot_of
 from gateway_controller.core.plan import Action, Batch, Create, CreateCredentials, Delete, DeletePods, Owner
 from gateway_controller.core.refusals import classify_refusal
 from gateway_controller.core.status import status_patch
@@ -91,6 +99,8 @@ class Executor:
                 await self._create_credentials(run)
             case Create(owner=Owner.CLUSTER):
                 run.scheduler_uid = await self._create_scheduler(run, action.manifest)
+            case Create(resource, manifest, Owner.SCHEDULER) if resource is PODS:
+                await self._create_worker(run, run.owned_by_scheduler(manifest))
             case Create(resource, manifest, Owner.SCHEDULER):
                 await self._create(run.cluster, resource, run.owned_by_scheduler(manifest))
             case Delete():
@@ -113,6 +123,13 @@ class Executor:
             raise SchedulerRejected(str(error)) from error
         uid: str = pod["metadata"]["uid"]
         return uid
+
+    async def _create_worker(self, run: "_Run", manifest: dict[str, Any]) -> None:
+        try:
+            await self._create(run.cluster, PODS, manifest)
+        except KubeUnavailable:
+            self._informers.doubt_slot(run.key, slot_of(manifest["metadata"]["name"]))
+            raise
 
     async def _create(self, cluster: Cluster, resource: Resource, manifest: dict[str, Any]) -> dict[str, Any]:
         """Create an object, or adopt the one of its name if it is what we would have made."""

@@ -47,9 +47,9 @@ class Observer:
             if self._admissions:
                 self._admissions.gone(key, len(self._informers.pods.by_index(key)))
             return None
-        observed = arrange(cluster, self._pods(key), self._informers.next_slot(key))
+        observed = self._arrange(cluster, key)
         if _seems_lost(observed) and await self._find_scheduler(cluster):
-            observed = arrange(cluster, self._pods(key), self._informers.next_slot(key))
+            observed = self._arrange(cluster, key)
         return self._admissions.look(observed) if self._admissions else observed
 
     def recover(self) -> None:
@@ -64,6 +64,10 @@ class Observer:
     def expect_deletion(self, key: ObjectKey, uids: frozenset[str]) -> None:
         """These pods were deleted just now: they count as on their way out before the watch says so."""
         self._deleted[key] = self._deleted.get(key, frozenset()) | uids
+
+    def _arrange(self, cluster: Cluster, key: ObjectKey) -> Observed:
+        informers = self._informers
+        return arrange(cluster, self._pods(key), informers.next_slot(key), informers.unsure_slots(key))
 
     def _pods(self, key: ObjectKey) -> list[Pod]:
         pods = self._informers.pods.by_index(key)

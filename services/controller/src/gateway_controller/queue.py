@@ -4,7 +4,6 @@ It knows nothing of clusters. All but `get` is synchronous and takes its time fr
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
@@ -14,11 +13,16 @@ from gateway_common.object_store import ObjectKey
 _SLACK = 64
 
 
+def _loop_time() -> float:
+    """By the clock that wakes those who wait."""
+    return asyncio.get_running_loop().time()
+
+
 class WorkQueue:
     """Keys that are due now or later. Times are in seconds of `clock`, which never goes back."""
 
     def __init__(
-        self, *, base_delay: float = 0.1, max_delay: float = 300.0, clock: Callable[[], float] = time.monotonic
+        self, *, base_delay: float = 0.1, max_delay: float = 300.0, clock: Callable[[], float] = _loop_time
     ) -> None:
         self._base_delay = base_delay
         self._max_delay = max_delay

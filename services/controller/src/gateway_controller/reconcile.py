@@ -13,9 +13,9 @@ from gateway_common.manifests.installation import Installation
 from gateway_common.model import DaskClusterStatus
 from gateway_common.object_store import ObjectKey
 from gateway_controller.admission import Admissions
-from gateway_controller.core.observed import Cluster, Observed
+from gateway_controller.core.observed import Observed
 from gateway_controller.core.plan import Plan, plan, refused
-from gateway_controller.core.status import patience, with_log
+from gateway_controller.core.status import patience, with_log, with_used_slots
 from gateway_controller.events import Events
 from gateway_controller.execute import Executor, SchedulerRejected
 from gateway_controller.informers import Informers
@@ -62,7 +62,7 @@ class Reconciler:
             # At once: whoever waits a little here is tried again meanwhile, and would wait for ever.
             await self._executor.write_status(observed.cluster, refused(observed, error, self._now()))
             raise
-        pause = await self._write(key, observed.cluster, decided.status)
+        pause = await self._write(key, observed, decided.status)
         return min((seconds for seconds in (pause, decided.requeue_after) if seconds is not None), default=None)
 
     async def _carry_out(self, key: ObjectKey, observed: Observed) -> Plan:
@@ -80,13 +80,15 @@ class Reconciler:
             await self._executor.execute(observed, decided.actions)
             self._pace.touch(key, self._now().timestamp())
 
-    async def _write(self, key: ObjectKey, cluster: Cluster, status: DaskClusterStatus) -> float | None:
+    async def _write(self, key: ObjectKey, observed: Observed, status: DaskClusterStatus) -> float | None:
         """Write a status if it changed: now, or, where that can wait, in so many seconds."""
+        cluster = observed.cluster
         if status == cluster.status:
             return None
         now = self._now().timestamp()
         if pause := self._pace.pause(key, patience(cluster.status, status), now):
             return pause
         self._pace.touch(key, now)
-        await self._executor.write_status(cluster, status)
+        # A write that is made anyway says at no cost which names of workers are used up.
+        await self._executor.write_status(cluster, with_used_slots(status, observed.next_slot))
         return None

@@ -7,6 +7,7 @@ changed; an object that is stored never changes.
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from gateway_common.clock import Clock, system_clock, to_rfc3339
 from gateway_common.resources import Manifest
 from gateway_local.apiserver import managedfields
 from gateway_local.apiserver.deletion import DeleteOptions, check_preconditions, is_finished, mark_deleted
@@ -35,7 +36,6 @@ from gateway_local.apiserver.writes import (
     decode_manifest,
     generate_name,
     private_copy,
-    timestamp,
     wants_more,
 )
 
@@ -47,8 +47,9 @@ Transform = Callable[[Manifest], Manifest]
 class Operations:
     """Writes to a storage under the rules of each kind."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, clock: Clock = system_clock) -> None:
         self._storage = storage
+        self._clock = clock
 
     def get(self, kind: Kind, namespace: str, name: str) -> Stored:
         """One object. `StatusError` 404."""
@@ -60,7 +61,7 @@ class Operations:
     def create(self, kind: Kind, namespace: str, manifest: Manifest, options: WriteOptions) -> Stored:
         """Store a new object. `StatusError` 400, 404 (namespace), 409, 422."""
         new = private_copy(manifest)
-        begin_life(kind, namespace, new, options)
+        begin_life(kind, namespace, new, options, self._now())
         return self._insert(kind, new, options, Manager(options.manager, "Update", kind.api_version))
 
     def update(
@@ -139,10 +140,10 @@ class Operations:
             manager,
             has_status=kind.has_status,
             force=options.force,
-            now=timestamp(),
+            now=self._now(),
         )
         if stored is None:
-            begin_life(kind, namespace, new, options)
+            begin_life(kind, namespace, new, options, self._now())
             return self._insert(kind, new, options, None), True
         return self._replace(kind, stored, private_copy(new), options, subresource, applied=True), False
 
@@ -150,7 +151,7 @@ class Operations:
         """Delete: (the object as it stays or was, whether it is gone). `StatusError` 404, 409."""
         stored = self.get(kind, namespace, name)
         check_preconditions(kind, stored, options)
-        manifest = mark_deleted(kind, stored, options, datetime.now(UTC))
+        manifest = mark_deleted(kind, stored, options, datetime.fromtimestamp(self._clock(), UTC))
         if manifest is None:
             if options.dry_run:
                 return stored, True
@@ -169,6 +170,9 @@ class Operations:
                 table.remove(stored)
             else:
                 table.put(manifest)
+
+    def _now(self) -> str:
+        return to_rfc3339(self._clock())
 
     def _insert(self, kind: Kind, new: Manifest, options: WriteOptions, manager: Manager | None) -> Stored:
         meta, table = new["metadata"], self._storage.open(kind.key)
@@ -212,7 +216,7 @@ class Operations:
             new["metadata"]["managedFields"] = managed
         else:
             manager = Manager(options.manager, "Update", kind.api_version, subresource)
-            managedfields.record_update(kind.schema, old, new, manager, kind.has_status, timestamp())
+            managedfields.record_update(kind.schema, old, new, manager, kind.has_status, self._now())
         new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         if new == old:
             return stored

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from gateway_common.clock import Clock, system_clock
 from gateway_common.resources import CRDS, NAMESPACES, Manifest
 from gateway_local.apiserver.builtin import builtin_kinds
 from gateway_local.apiserver.catalog import Catalog
@@ -30,7 +31,7 @@ _FIRST_NAMESPACES = ("default", "kube-system")
 class ApiServer:
     """An embedded Kubernetes API server, on the event loop of whoever starts it.
 
-    `objects` works before and without `start`; garbage collection and the end of namespaces need it.
+    `objects` works before and without `start`; garbage collection and the end of namespaces need it, or `begin`.
 
     Parameters
     ----------
@@ -40,16 +41,23 @@ class ApiServer:
         CustomResourceDefinitions to begin with, beside Traefik's.
     history
         Changes of each resource that watches can go back to.
+    clock
+        Dates what is created, changed and deleted.
     """
 
     def __init__(
-        self, *, tokens: Iterable[str] = (), definitions: Iterable[Manifest] = (), history: int = HISTORY
+        self,
+        *,
+        tokens: Iterable[str] = (),
+        definitions: Iterable[Manifest] = (),
+        history: int = HISTORY,
+        clock: Clock = system_clock,
     ) -> None:
         self._tokens = tuple(tokens)
         self.storage = Storage(history)
         self.catalog = Catalog([*builtin_kinds(), definitions_kind()])
         follow_definitions(self.catalog, self.storage)
-        self.operations = Operations(self.storage)
+        self.operations = Operations(self.storage, clock)
         self._controllers = (
             GarbageCollector(self.catalog, self.storage, self.operations),
             Terminator(self.catalog, self.storage, self.operations),
@@ -86,9 +94,13 @@ class ApiServer:
             secure = Listener(self.application, host, 0, context)
             self._listeners.append(secure)
             self.secure_url = secure.url
-        self._tasks = [asyncio.create_task(controller.run()) for controller in self._controllers]
+        self.begin()
         for listener in self._listeners:
             await listener.start()
+
+    def begin(self) -> None:
+        """Collect garbage and end namespaces, without listening: for callers in the same process."""
+        self._tasks = [asyncio.create_task(controller.run()) for controller in self._controllers]
 
     async def stop(self) -> None:
         """End all watches and connections, and listen no longer."""

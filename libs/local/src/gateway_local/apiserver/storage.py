@@ -134,11 +134,11 @@ class Subscription:
         self._wakeup.set()
 
     def __enter__(self) -> Self:
-        self._table.subscriptions.add(self)
+        self._table.subscriptions[self] = None
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._table.subscriptions.discard(self)
+        self._table.subscriptions.pop(self, None)
 
 
 class Table:
@@ -151,7 +151,8 @@ class Table:
         self._history: deque[Change] = deque()
         self._history_size = history
         self._forgotten = storage.version
-        self.subscriptions: set[Subscription] = set()
+        #: In the order in which they came, so that who hears first is not up to chance.
+        self.subscriptions: dict[Subscription, None] = {}
 
     def get(self, namespace: str, name: str) -> Stored | None:
         return self._by_namespace.get(namespace, {}).get(name)

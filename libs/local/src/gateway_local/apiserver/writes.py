@@ -6,7 +6,6 @@ No I/O. Functions change the object they are given, which is the writer's privat
 import secrets
 import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import orjson
 
@@ -48,11 +47,6 @@ def private_copy(manifest: Manifest) -> Manifest:
     """A copy that shares nothing, by way of JSON, which is faster than copying."""
     copy: Manifest = orjson.loads(orjson.dumps(manifest))
     return copy
-
-
-def timestamp() -> str:
-    """Now, as Kubernetes writes it: UTC, whole seconds."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def generate_name(prefix: str) -> str:
@@ -135,8 +129,8 @@ def wants_more(kind: Kind, old: Manifest, new: Manifest) -> bool:
     return {k: v for k, v in old.items() if k not in aside} != {k: v for k, v in new.items() if k not in aside}
 
 
-def begin_life(kind: Kind, namespace: str, new: Manifest, options: WriteOptions) -> None:
-    """Bring a new object into the form in which it is stored."""
+def begin_life(kind: Kind, namespace: str, new: Manifest, options: WriteOptions, now: str) -> None:
+    """Bring a new object into the form in which it is stored, at a time in RFC 3339."""
     check_kind(kind, new)
     meta = new.setdefault("metadata", {})
     if meta.get("resourceVersion"):
@@ -150,7 +144,7 @@ def begin_life(kind: Kind, namespace: str, new: Manifest, options: WriteOptions)
     for name in (*_CARRIED_OVER, "selfLink", "resourceVersion"):
         meta.pop(name, None)
     meta["uid"] = str(uuid.uuid4())
-    meta["creationTimestamp"] = timestamp()
+    meta["creationTimestamp"] = now
     if kind.counts_generations:
         meta["generation"] = 1
     if kind.has_status:

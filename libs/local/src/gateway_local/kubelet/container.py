@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from gateway_common.resources import Manifest
 from gateway_local.kubelet.environment import ContainerConfigError
-from gateway_local.kubelet.images import ImageUnavailable
+from gateway_local.kubelet.images import ImageUnavailable, InvalidImageName
 from gateway_local.kubelet.launch import ContainerStartError, Launch
 from gateway_local.kubelet.logs import ContainerLog, Output
+from gateway_local.kubelet.memory import exceeds, memory_limit
 from gateway_local.kubelet.probes import Probe, check, verdicts
 from gateway_local.kubelet.restarts import BackOff, restarts
 from gateway_local.kubelet.runtime import Process
@@ -94,17 +95,20 @@ class Container:
         if self._stopping.is_set():
             await process.terminate(self._grace)
         probing = asyncio.create_task(self._probe(launch, process))
+        limiting = asyncio.create_task(self._limit_memory(process))
         try:
             ended = await process.wait()
         finally:
             probing.cancel()
-            await asyncio.wait({probing})
+            limiting.cancel()
+            await asyncio.wait({probing, limiting})
         await log.wait_closed()
         self._process = None
+        out_of_memory = not limiting.cancelled()
         return self._set_ended(
             Terminated(
                 ended.code,
-                "Completed" if ended.code == 0 else "Error",
+                "OOMKilled" if out_of_memory else "Completed" if ended.code == 0 else "Error",
                 record.state.started_at,
                 self._sandbox.host.clock(),
                 self._termination_message(log, ended.code),
@@ -125,7 +129,17 @@ class Container:
             except ContainerConfigError as error:
                 self._set_waiting("CreateContainerConfigError", str(error))
                 await self._pause(host.retry)
+            except InvalidImageName as error:
+                self._set_waiting("InvalidImageName", str(error))
+                await self._pause(host.retry)
             except ImageUnavailable as error:
+                if self._manifest.get("imagePullPolicy") == "Never":
+                    image = self.record.image
+                    self._set_waiting(
+                        "ErrImageNeverPull", f'Container image "{image}" is not present with pull policy of Never'
+                    )
+                    await self._pause(host.retry)
+                    continue
                 self._set_waiting("ErrImagePull", str(error))
                 # a cluster says ErrImagePull while it tries, which takes a moment, and ImagePullBackOff in between
                 await self._pause(min(host.retry, host.restart_step))
@@ -173,6 +187,14 @@ class Container:
         if exit_code == 0 or self._manifest.get("terminationMessagePolicy") != "FallbackToLogsOnError":
             return ""
         return log.tail(_MESSAGE_LINES, _MESSAGE_BYTES)
+
+    async def _limit_memory(self, process: Process) -> None:
+        """Kill the container when it holds more than it may have; else go on until cancelled."""
+        limit = memory_limit(self._manifest)
+        if not limit:
+            await asyncio.Event().wait()
+        await exceeds(process.pid, limit)
+        await process.kill()
 
     async def _probe(self, launch: Launch, process: Process) -> None:
         """Keep `started` and `ready` true to the probes, and end a container that fails to start or live."""

@@ -1,7 +1,18 @@
 """Container images, which here stand for Python environments of this machine."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
+
+_PATH = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+#: As github.com/distribution/reference has it: an optional registry, a path in lower case, a tag, a digest.
+_REFERENCE = re.compile(
+    rf"(?:[a-zA-Z0-9][a-zA-Z0-9.-]*(?::[0-9]+)?/)?{_PATH}(?:/{_PATH})*(?::\w[\w.-]{{0,127}})?(?:@[a-z0-9]+:[0-9a-f]+)?"
+)
+
+
+class InvalidImageName(Exception):
+    """No image can have this name. The text is what the pod's status says."""
 
 
 class ImageUnavailable(Exception):
@@ -22,7 +33,10 @@ class Images:
         self._environments = dict(environments)
 
     def find(self, image: str) -> Path:
-        """The environment's directory; raises ImageUnavailable."""
+        """The environment's directory; raises ImageUnavailable and InvalidImageName."""
+        if not _REFERENCE.fullmatch(image):
+            why = f'couldn\'t parse image name "{image}": invalid reference format'
+            raise InvalidImageName(f'Failed to apply default image tag "{image}": {why}')
         matches = [name for name in self._environments if _matches(name, image)]
         if not matches:
             known = ", ".join(sorted(self._environments)) or "none"

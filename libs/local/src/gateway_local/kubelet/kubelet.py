@@ -13,7 +13,7 @@ from gateway_local.apiserver.objects import Objects
 from gateway_local.following import log_failure
 from gateway_local.kubelet.dns import ClusterDNS
 from gateway_local.kubelet.images import Images
-from gateway_local.kubelet.node import GENEROUS, NodeAgent
+from gateway_local.kubelet.node import GENEROUS, LOW_ON_MEMORY, NodeAgent
 from gateway_local.kubelet.pod import PodWorker
 from gateway_local.kubelet.podlogs import PodLogs
 from gateway_local.kubelet.runtime import Runtime
@@ -90,6 +90,13 @@ class Kubelet(NodeAgent):
         await asyncio.gather(*(worker.abandon() for worker in workers), *self._ending, return_exceptions=True)
         await self._runtime.stop()
         await asyncio.gather(*(worker.wait_logs_closed() for worker in workers))
+
+    async def evict(self, namespace: str, name: str, message: str = LOW_ON_MEMORY) -> None:
+        pod = self._bound_pod(namespace, name)
+        worker = self._workers[pod["metadata"]["uid"]]
+        await worker.terminate(0)
+        worker.eviction = message
+        self._report(worker)
 
     def _pod_bound(self, pod: Manifest) -> None:
         metadata = pod["metadata"]

@@ -27,7 +27,7 @@ class Launch:
 
     @classmethod
     def of(cls, container: Manifest, sandbox: Sandbox) -> "Launch":
-        """Raises ImageUnavailable and ContainerConfigError."""
+        """Raises InvalidImageName, ImageUnavailable and ContainerConfigError."""
         image = sandbox.host.images.find(container["image"])
         asked = container_environment(container, sandbox.context, sandbox.lookup)
         mounts = MountTable.of(container, sandbox.volumes)

@@ -21,6 +21,10 @@ from gateway_local.kubelet.status import PodFacts, build_status
 GENEROUS = {"cpu": "100000", "memory": "1000Ti", "pods": "100000"}
 
 
+LOW_ON_MEMORY = "The node was low on resource: memory. Threshold quantity: 100Mi, available: 80Mi. "
+"""What a kubelet says of a pod that it evicts to save its node."""
+
+
 class NodeAgent(ABC):
     """Base of the kubelets.
 
@@ -68,6 +72,13 @@ class NodeAgent(ABC):
             self._pod_changed("MODIFIED", pod)
         self._resume()
 
+    @abstractmethod
+    async def evict(self, namespace: str, name: str, message: str = LOW_ON_MEMORY) -> None:
+        """Throw a pod out, as a node that runs short of something does: it ends Failed, and its object stays.
+
+        `KeyError` for a pod that is not on this node.
+        """
+
     @property
     def frozen(self) -> bool:
         return not self._thawed.is_set()
@@ -102,6 +113,12 @@ class NodeAgent(ABC):
             return
         self._pods[uid] = pod
         self._pod_bound(pod)
+
+    def _bound_pod(self, namespace: str, name: str) -> Manifest:
+        pod = self._objects.get(PODS, namespace, name)
+        if pod is None or pod["metadata"]["uid"] not in self._pods:
+            raise KeyError(f"no pod {namespace}/{name} runs on this node")
+        return pod
 
     def _is_ours(self, pod: Manifest) -> bool:
         return bool(pod["spec"].get("nodeName") == self.node_name)

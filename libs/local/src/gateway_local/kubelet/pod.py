@@ -25,6 +25,8 @@ class PodWorker:
         #: Seconds that it has left to end since it was told to; None before.
         self.grace: float | None = None
         self._report = changed
+        #: Why it is thrown out, once it is.
+        self.eviction = ""
         self._policy = spec.get("restartPolicy") or "Always"
         self._started_at = sandbox.host.clock()
         self._stopping = asyncio.Event()
@@ -48,6 +50,7 @@ class PodWorker:
             pod_ip=self.sandbox.address,
             host_ip=self.sandbox.host.address,
             started_at=self._started_at,
+            eviction=self.eviction,
             readiness_gates=[gate["conditionType"] for gate in spec.get("readinessGates") or []],
         )
 

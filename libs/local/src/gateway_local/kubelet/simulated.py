@@ -3,11 +3,12 @@
 import asyncio
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 
 from gateway_common.clock import Clock, system_clock
-from gateway_common.resources import PODS, Manifest
+from gateway_common.resources import Manifest
 from gateway_local.apiserver.objects import Objects
-from gateway_local.kubelet.node import GENEROUS, NodeAgent
+from gateway_local.kubelet.node import GENEROUS, LOW_ON_MEMORY, NodeAgent
 from gateway_local.kubelet.states import ContainerRecord, Running, Terminated
 from gateway_local.kubelet.status import PodFacts
 
@@ -45,17 +46,21 @@ class SimulatedKubelet(NodeAgent):
         if self._timer:
             self._timer.cancel()
 
-    def exit_containers(self, namespace: str, name: str, exit_code: int) -> None:
+    def exit_containers(self, namespace: str, name: str, exit_code: int, reason: str = "") -> None:
         """End a running pod's containers, as their programs would by themselves. They are not restarted."""
-        pod = self._objects.get(PODS, namespace, name)
-        facts = self._facts.get(pod["metadata"]["uid"]) if pod else None
-        if pod is None or facts is None:
-            raise KeyError(f"no pod {namespace}/{name} runs on this node")
+        pod = self._bound_pod(namespace, name)
+        facts = self._facts[pod["metadata"]["uid"]]
         now = self._clock()
+        reason = reason or ("Error" if exit_code else "Completed")
         for record in facts.containers:
-            record.state = Terminated(exit_code, "Error" if exit_code else "Completed", facts.started_at, now)
+            record.state = Terminated(exit_code, reason, facts.started_at, now)
             record.ready = record.started = False
         self._write_status(pod, facts)
+
+    async def evict(self, namespace: str, name: str, message: str = LOW_ON_MEMORY) -> None:
+        uid = self._bound_pod(namespace, name)["metadata"]["uid"]
+        self._facts[uid] = replace(self._facts[uid], eviction=message)
+        self.exit_containers(namespace, name, 137)
 
     def _pod_bound(self, pod: Manifest) -> None:
         uid = pod["metadata"]["uid"]

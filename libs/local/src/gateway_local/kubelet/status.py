@@ -23,11 +23,13 @@ class PodFacts:
     host_ip: str
     started_at: float
     readiness_gates: Sequence[str] = ()
+    eviction: str = ""
+    """Why the node has thrown the pod out, in words; empty: it has not."""
 
 
 def build_status(facts: PodFacts, previous: Manifest, now: float) -> Manifest:
     """The status to write. `previous` is the one in the API, whose unchanged conditions keep their times."""
-    phase = classify_phase(facts)
+    phase = "Failed" if facts.eviction else classify_phase(facts)
     status: Manifest = {
         "phase": phase,
         "conditions": _conditions(facts, phase, previous.get("conditions") or [], now),
@@ -38,6 +40,8 @@ def build_status(facts: PodFacts, previous: Manifest, now: float) -> Manifest:
     }
     if facts.pod_ip:
         status |= {"podIP": facts.pod_ip, "podIPs": [{"ip": facts.pod_ip}]}
+    if facts.eviction:
+        status |= {"reason": "Evicted", "message": facts.eviction}
     if facts.init:
         status["initContainerStatuses"] = [record.manifest() for record in facts.init]
     return status
@@ -77,6 +81,8 @@ def _conditions(facts: PodFacts, phase: str, previous: Sequence[Manifest], now: 
         "ContainersReady": containers_ready,
         "PodScheduled": ("True", "", ""),
     }
+    if facts.eviction:
+        verdicts["DisruptionTarget"] = ("True", "TerminationByKubelet", facts.eviction)
     others = [condition for condition in previous if condition["type"] not in verdicts]
     return others + [_condition(type_, verdict, previous, now) for type_, verdict in verdicts.items()]
 

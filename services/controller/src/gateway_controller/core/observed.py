@@ -119,7 +119,8 @@ class Observed:
     """One cluster at one moment.
 
     `strays` are pods that carry the cluster's label and do not belong to its present scheduler: what an earlier
-    cluster of the same name, or a lost scheduler, has left. `next_slot` is above every worker seen so far.
+    cluster of the same name, or a lost scheduler, has left. `next_slot` is above every worker seen so far;
+    of those in `unsure_slots` nobody knows whether they have been made.
     `refusal` is the API server's explanation if it has refused the scheduler's pod for good, `admission` what limits
     say.
     """
@@ -129,6 +130,7 @@ class Observed:
     workers: tuple[Pod, ...] = ()
     strays: tuple[Pod, ...] = ()
     next_slot: int = 0
+    unsure_slots: tuple[int, ...] = ()
     refusal: str = ""
     admission: Admission = NO_LIMITS
 
@@ -138,7 +140,7 @@ class Observed:
         return (*scheduler, *self.workers, *self.strays)
 
 
-def arrange(cluster: Cluster, pods: Iterable[Pod], next_slot: int = 0) -> Observed:
+def arrange(cluster: Cluster, pods: Iterable[Pod], next_slot: int = 0, unsure_slots: Iterable[int] = ()) -> Observed:
     """Tell a cluster's scheduler and workers from strays, by owner: names and labels may outlive their cluster."""
     scheduler: Pod | None = None
     others: list[Pod] = []
@@ -153,8 +155,10 @@ def arrange(cluster: Cluster, pods: Iterable[Pod], next_slot: int = 0) -> Observ
     for pod in others:
         is_worker = scheduler and pod.component == WORKER_COMPONENT and pod.owner_uid == scheduler.uid
         (workers if is_worker else strays).append(pod)
-    highest = max((pod.slot for pod in others), default=-1)
-    return Observed(cluster, scheduler, tuple(workers), tuple(strays), max(next_slot, highest + 1))
+    slots = {pod.slot for pod in others}
+    next_slot = max(next_slot, cluster.status.next_worker_slot or 0, max(slots, default=-1) + 1)
+    unsure = tuple(sorted(slot for slot in unsure_slots if slot < next_slot and slot not in slots))
+    return Observed(cluster, scheduler, tuple(workers), tuple(strays), next_slot, unsure)
 
 
 class Wake(Enum):
@@ -231,7 +235,7 @@ def read_pod(manifest: Mapping[str, Any]) -> Pod:
         cluster=intern(labels.get(CLUSTER_LABEL, "")),
         component=intern(component),
         owner_uid=intern(_owner_uid(metadata)),
-        slot=_slot(metadata["name"]) if component == WORKER_COMPONENT else -1,
+        slot=slot_of(metadata["name"]) if component == WORKER_COMPONENT else -1,
         created=metadata.get("creationTimestamp") or "",
         deleting="deletionTimestamp" in metadata,
         deletion_asked=_deletion_asked(metadata),
@@ -311,7 +315,8 @@ def _deletion_asked(metadata: Mapping[str, Any]) -> datetime | None:
     return datetime.fromisoformat(metadata["deletionTimestamp"]) - grace
 
 
-def _slot(name: str) -> int:
+def slot_of(name: str) -> int:
+    """The number in a worker's name, -1 where there is none."""
     number = name.rpartition("-")[2]
     return int(number) if number.isascii() and number.isdigit() else -1
 

@@ -33,6 +33,7 @@ from gateway_controller.core.status import (
     with_failure,
     with_granted_workers,
     with_phase,
+    with_used_slots,
 )
 from gateway_controller.core.workers_status import Workers, describe_workers
 
@@ -192,8 +193,13 @@ def _keep(observed: Observed, installation: Installation, verdict: Verdict, now:
     if cluster.status.phase is not Phase.RUNNING:
         # That it runs is written first, and does not depend on workers that a quota may forbid.
         return Plan(status, actions, requeue_after)
-    workers, more = _scale(observed, installation, config, now)
-    return Plan(status, (*actions, *workers), 0.0 if more else requeue_after)
+    scaling = scale_workers(observed, config, now)
+    leaving = tuple(pod for pod in scaling.delete if pod.slot < (cluster.status.next_worker_slot or 0))
+    if len(leaving) < len(scaling.delete):
+        # Before a worker goes it is written that its name is used up, or who takes over from us would use it again.
+        status = with_used_slots(status, observed.next_slot)
+    workers = _scale(observed, installation, config, scaling.create, leaving)
+    return Plan(status, (*actions, *workers), 0.0 if scaling.more else requeue_after)
 
 
 def _say(observed: Observed, status: DaskClusterStatus, workers: Workers | None, now: datetime) -> DaskClusterStatus:
@@ -239,16 +245,18 @@ def _create_children(observed: Observed, installation: Installation, config: Clu
 
 
 def _scale(
-    observed: Observed, installation: Installation, config: ClusterConfig, now: datetime
-) -> tuple[tuple[Batch, ...], bool]:
-    scaling = scale_workers(observed, config, now)
+    observed: Observed,
+    installation: Installation,
+    config: ClusterConfig,
+    slots: tuple[int, ...],
+    leaving: tuple[Pod, ...],
+) -> tuple[Batch, ...]:
     steps: list[Batch] = []
-    if scaling.delete:
-        steps.append(tuple(Delete(PODS, pod.name, pod.uid) for pod in scaling.delete))
-    if scaling.create:
-        pods = iter(build_worker_pods(installation, observed.cluster.full_name, config, scaling.create))
+    if leaving:
+        steps.append(tuple(Delete(PODS, pod.name, pod.uid) for pod in leaving))
+    if slots:
+        pods = iter(build_worker_pods(installation, observed.cluster.full_name, config, slots))
         steps += [
-            tuple(Create(PODS, pod, Owner.SCHEDULER) for pod in islice(pods, size))
-            for size in batches(len(scaling.create))
+            tuple(Create(PODS, pod, Owner.SCHEDULER) for pod in islice(pods, size)) for size in batches(len(slots))
         ]
-    return tuple(steps), scaling.more
+    return tuple(steps)

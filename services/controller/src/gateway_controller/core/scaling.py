@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, islice
+from itertools import count as countup
 
 from gateway_common.config import ClusterConfig
 from gateway_controller.core.deadlines import is_overdue
@@ -35,7 +37,7 @@ def scale_workers(observed: Observed, config: ClusterConfig, now: datetime) -> S
     missing = wanted_workers(observed, config) - len(live)
     if missing > 0:
         count = min(missing, MOST_AT_ONCE)
-        slots = range(observed.next_slot, observed.next_slot + count)
+        slots = islice(chain(observed.unsure_slots, countup(observed.next_slot)), count)
         return Scaling(tuple(slots), ended, more=missing > count)
     idle = [pod for pod in live if not pod.running and pod.uid not in overdue]
     idle.sort(key=lambda pod: pod.slot, reverse=True)

@@ -81,6 +81,11 @@ def has_children(status: DaskClusterStatus) -> bool:
     )
 
 
+def with_used_slots(status: DaskClusterStatus, next_slot: int) -> DaskClusterStatus:
+    """The status of a cluster whose workers have had numbers below `next_slot`."""
+    return status.model_copy(update={"next_worker_slot": next_slot or None})
+
+
 def with_completion(status: DaskClusterStatus, phase: Phase, now: datetime) -> DaskClusterStatus:
     """The status of a cluster that is over; its reason stays."""
     ended = {"phase": phase, "granted_workers": None, "completion_time": timestamp(now)}
