@@ -365,7 +365,8 @@ def test_between_a_look_and_the_next_one_that_is_due_nothing_would_be_decided_ot
     }
     workers = workers if serves else []
     phase = Phase.RUNNING if serves else Phase.PENDING
-    of = cluster(created=ago(age), config=config, status=status(phase), replicas=len(workers))
+    written = status(phase, next_worker_slot=len(workers) or None)
+    of = cluster(created=ago(age), config=config, status=written, replicas=len(workers))
     boss = scheduler(created=ago(scheduler_age), ready=serves)
     pods = [slow(slot, old, started=started, deleting=gone) for slot, (old, started, gone) in enumerate(workers)]
     observed = limited(observe(of, boss, *pods), limit)
