@@ -115,6 +115,14 @@ class ClusterFields(BaseModel):
         values="worker.startTimeout",
         description="Seconds until a worker's pod must run, else another takes its place; 0: it may take for ever.",
     )
+    worker_start_failure_limit: Count = setting(
+        5,
+        unit="workers",
+        values="worker.startFailureLimit",
+        description="Workers in a row that may fail before they have run for a minute; then no more are made until the "
+        "cluster is scaled anew. Until then each is replaced after a longer pause: 5 s, 10 s, up to 5 min. 0: any "
+        "number.",
+    )
     cluster_max_memory: Memory | None = setting(
         None,
         unit="bytes",

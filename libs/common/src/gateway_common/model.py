@@ -89,6 +89,19 @@ class WorkersStatus(WorkerCounts):
     groups: dict[str, WorkerCounts] = Field(default={}, description="The same of each named group.")
 
 
+class StartFailures(_Part):
+    """Workers of one group that failed to start in a row, as none of them has since run well.
+
+    A change of how many are wanted, or a worker that has run for a minute, makes it forgotten.
+    """
+
+    group: str | None = Field(default=None, description="The group; none: workers outside of groups.")
+    count: int = Field(ge=1, description="How many.")
+    last: str = Field(description="When the last one failed, RFC 3339.")
+    message: str = Field(default="", description="Why the last one failed, in words for people.")
+    replicas: int = Field(ge=0, description="How many workers were wanted then.")
+
+
 class SchedulerFailure(_Part):
     """What is kept of a scheduler that failed: its pod goes."""
 
@@ -105,6 +118,7 @@ class DaskClusterStatus(_Part):
     message: str | None = Field(default=None, description="Why, in words for people.")
     conditions: list[Condition] = Field(default=[], description="Each aspect of its state, and since when it is so.")
     workers: WorkersStatus | None = Field(default=None, description="How many workers there are.")
+    start_failures: list[StartFailures] = Field(default=[], description="Workers that failed to start, by group.")
     scheduler_failure: SchedulerFailure | None = Field(default=None, description="How its scheduler failed.")
     credentials: str | None = Field(default=None, description="Name of the Secret with certificate, key and token.")
     scheduler_pod: str | None = Field(default=None, description="Name of the scheduler's Pod.")

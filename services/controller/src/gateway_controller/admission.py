@@ -27,6 +27,7 @@ from gateway_common.quota import (
 )
 from gateway_controller.core.observed import Admission, Cluster, Entry, Observed, parse_config
 from gateway_controller.core.scaling import asked_workers
+from gateway_controller.core.starts import failures_of, has_given_up
 from gateway_controller.core.status import Reason
 from gateway_controller.waiting import Limit, Line, Order, Shortage, Terms, Waiter, terms_of
 
@@ -173,7 +174,9 @@ class Admissions:
         wanted = asked_workers(observed.cluster, config)
         before = self._booked.booked(key)
         self._put(observed, terms, usage_of(config, present))
-        missing = max(wanted - live, 0)
+        known = failures_of(observed.cluster.status, None, observed.cluster.replicas)
+        # what will not be made keeps no room from others
+        missing = 0 if has_given_up(known, config) else max(wanted - live, 0)
         room = self._room(terms, config)
         granted = missing if room.workers is None else min(missing, room.workers)
         usage = usage_of(config, present + granted)

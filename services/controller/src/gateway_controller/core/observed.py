@@ -26,6 +26,7 @@ from gateway_common.names import (
     ClusterName,
     scheduler_pod_name,
 )
+from gateway_controller.core.runs import NEVER_RAN, Run, read_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Pod:
     `running` says that the Dask container runs, `started` that a worker's has run, `finished` that it never will again.
     `slot` is the number in a worker's name, -1 in other names. `failure` says in words how it ended, `lacking` what it
     still lacks to run. A worker's `ready`, `ip`, `failure` and `lacking` are left out: nobody asks for them, and there
-    are many workers.
+    are many workers. `run` is how a worker's container has run.
     """
 
     namespace: str
@@ -77,6 +78,7 @@ class Pod:
     ip: str = ""
     failure: str = ""
     lacking: str = ""
+    run: Run = NEVER_RAN
 
 
 class Entry(Enum):
@@ -155,7 +157,8 @@ def pod_matters(old: Pod | None, new: Pod | None) -> bool:
     if old is None or new is None or new.component != WORKER_COMPONENT:
         return old != new
     stopped_running = old.running and not new.running
-    return stopped_running or (old.deleting, old.finished) != (new.deleting, new.finished)
+    before, after = ((pod.deleting, pod.finished, pod.run.looping) for pod in (old, new))
+    return stopped_running or before != after
 
 
 def read_cluster(manifest: Mapping[str, Any]) -> Cluster:
@@ -206,12 +209,14 @@ def read_pod(manifest: Mapping[str, Any]) -> Pod:
         deleting="deletionTimestamp" in metadata,
         deletion_asked=_deletion_asked(metadata),
         running=running,
-        started=not is_scheduler and (running or "terminated" in state or bool(container.get("restartCount"))),
+        started=not is_scheduler
+        and (bool({"running", "terminated"} & state.keys()) or bool(container.get("restartCount"))),
         finished=finished,
         ready=is_scheduler and _is_ready(status),
         ip=status.get("podIP", "") if is_scheduler else "",
         failure=_explain(status, state) if is_scheduler and finished else "",
         lacking=_explain_waiting(manifest, state) if is_scheduler and not running and not finished else "",
+        run=NEVER_RAN if is_scheduler else read_run(status, container),
     )
 
 

@@ -1,5 +1,6 @@
 """What to do about a cluster: a value that says everything and does nothing."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -21,7 +22,8 @@ from gateway_controller.core.build.service import build_service
 from gateway_controller.core.deadlines import next_deadline, seconds_until
 from gateway_controller.core.observed import Entry, Observed, Pod, parse_config
 from gateway_controller.core.rules import Verdict, judge
-from gateway_controller.core.scaling import batches, scale_workers
+from gateway_controller.core.scaling import Scaling, batches, scale_workers
+from gateway_controller.core.starts import sentence_of
 from gateway_controller.core.status import (
     Reason,
     has_children,
@@ -30,6 +32,7 @@ from gateway_controller.core.status import (
     with_completion,
     with_granted_workers,
     with_phase,
+    with_start_failures,
 )
 
 #: A cluster that ends for one of these has come to its intended end.
@@ -174,13 +177,19 @@ def _keep(observed: Observed, installation: Installation, verdict: Verdict, now:
     if cluster.status.phase is not Phase.RUNNING:
         # That it runs is written first, and does not depend on workers that a quota may forbid.
         return Plan(status, actions, requeue_after)
-    admission = observed.admission
-    if admission.shortage:
+    admission, scaling = observed.admission, scale_workers(observed, config, now)
+    failures = scaling.starts.failures
+    if failures:
+        status = with_phase(status, Phase.RUNNING, Reason.WORKERS_FAILED, sentence_of(failures, config))
+    elif admission.shortage:
         status = with_phase(status, Phase.RUNNING, Reason.QUOTA_EXCEEDED, admission.shortage)
     # a number without a word would be written each time that a worker is replaced
     status = with_granted_workers(status, admission.workers if admission.shortage else None)
-    workers, more = _scale(observed, installation, config, now)
-    return Plan(status, (*actions, *workers), 0.0 if more else requeue_after)
+    status = with_start_failures(status, [failures] if failures else [])
+    workers = _scale(scaling, observed, installation, config)
+    if scaling.look_again is not None:
+        requeue_after = min(requeue_after or math.inf, (scaling.look_again - now).total_seconds())
+    return Plan(status, (*actions, *workers), 0.0 if scaling.more else requeue_after)
 
 
 def _create_children(observed: Observed, installation: Installation, config: ClusterConfig) -> tuple[Batch, ...]:
@@ -197,9 +206,8 @@ def _create_children(observed: Observed, installation: Installation, config: Clu
 
 
 def _scale(
-    observed: Observed, installation: Installation, config: ClusterConfig, now: datetime
-) -> tuple[tuple[Batch, ...], bool]:
-    scaling = scale_workers(observed, config, now)
+    scaling: Scaling, observed: Observed, installation: Installation, config: ClusterConfig
+) -> tuple[Batch, ...]:
     steps: list[Batch] = []
     if scaling.delete:
         steps.append(tuple(Delete(PODS, pod.name, pod.uid) for pod in scaling.delete))
@@ -209,4 +217,4 @@ def _scale(
             tuple(Create(PODS, pod, Owner.SCHEDULER) for pod in islice(pods, size))
             for size in batches(len(scaling.create))
         ]
-    return tuple(steps), scaling.more
+    return tuple(steps)

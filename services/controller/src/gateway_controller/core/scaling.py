@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway_common.config import ClusterConfig
-from gateway_controller.core.deadlines import is_overdue
 from gateway_controller.core.observed import Cluster, Observed, Pod
+from gateway_controller.core.starts import NO_FAILURES, Starts, failures_of, judge_starts
 
 #: Workers that one plan makes at the most. What happens meanwhile is looked at before the next are made.
 MOST_AT_ONCE = 511
@@ -18,6 +18,9 @@ class Scaling:
     create: tuple[int, ...] = ()
     delete: tuple[Pod, ...] = ()
     more: bool = False
+    starts: Starts = NO_FAILURES
+    #: When to look again, though nothing happens.
+    look_again: datetime | None = None
 
 
 def scale_workers(observed: Observed, config: ClusterConfig, now: datetime) -> Scaling:
@@ -25,21 +28,32 @@ def scale_workers(observed: Observed, config: ClusterConfig, now: datetime) -> S
 
     Pods that ended are deleted, and replaced as long as so many are wanted (K-032, K-033). Pods that don't run yet
     count as workers (E-02). Of these alone some are deleted where there are too many, the newest first, exactly as
-    many as needed (E-01): running workers may hold results, and the scheduler retires them. Pods that take too long
-    to run are deleted, too; others take their places when they are gone, so there are never more than were granted.
+    many as needed (E-01): running workers may hold results, and the scheduler retires them. Pods that fail to start are
+    deleted, too; others take their places when they are gone, so there are never more than were granted, and after a
+    pause that is the longer, the more have failed in a row.
     """
+    cluster = observed.cluster
     present = [pod for pod in observed.workers if not pod.deleting]
     live = [pod for pod in present if not pod.finished]
-    overdue = {pod.uid for pod in live if is_overdue(pod, config, now)}
-    ended = tuple(pod for pod in present if pod.finished or pod.uid in overdue)
     missing = wanted_workers(observed, config) - len(live)
+    known = failures_of(cluster.status, None, cluster.replicas)
+    starts = judge_starts(present, known, config, now, group=None, replicas=cluster.replicas, missing=missing)
+    failed = {pod.uid for pod in starts.failed}
+    ended = tuple(pod for pod in present if pod.finished or pod.uid in failed)
     if missing > 0:
+        if starts.holds_back(now):
+            return Scaling((), ended, starts=starts, look_again=_earliest(starts.resume, starts.look_again))
         count = min(missing, MOST_AT_ONCE)
         slots = range(observed.next_slot, observed.next_slot + count)
-        return Scaling(tuple(slots), ended, more=missing > count)
-    idle = [pod for pod in live if not pod.running and pod.uid not in overdue]
+        return Scaling(tuple(slots), ended, count < missing, starts, starts.look_again)
+    idle = [pod for pod in live if not pod.running and pod.uid not in failed]
     idle.sort(key=lambda pod: pod.slot, reverse=True)
-    return Scaling((), (*ended, *idle[: max(-missing - len(overdue), 0)]))
+    leaving = sum(pod.uid in failed for pod in live)
+    return Scaling((), (*ended, *idle[: max(-missing - leaving, 0)]), starts=starts, look_again=starts.look_again)
+
+
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def asked_workers(cluster: Cluster, config: ClusterConfig) -> int:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from gateway_common.errors import KubeError
-from gateway_common.model import DaskClusterStatus, Phase
+from gateway_common.model import DaskClusterStatus, Phase, StartFailures
 from gateway_common.names import scheduler_pod_name, secret_name, service_name
 
 #: Kubernetes cuts a condition's message at 32 KiB; an answer of an admission webhook may be of any length.
@@ -26,6 +26,7 @@ class Reason(StrEnum):
     QUOTA_EXCEEDED = "QuotaExceeded"
     MAX_LIFETIME = "MaxLifetime"
     START_TIMEOUT = "StartTimeout"
+    WORKERS_FAILED = "WorkersFailed"
 
 
 def with_phase(status: DaskClusterStatus, phase: Phase, reason: str | None, message: str | None) -> DaskClusterStatus:
@@ -56,6 +57,11 @@ def with_granted_workers(status: DaskClusterStatus, workers: int | None) -> Dask
 def with_address(status: DaskClusterStatus, address: str) -> DaskClusterStatus:
     """The status with the scheduler's address; an address that is not known just now is the one from before."""
     return status.model_copy(update={"scheduler_address": address or status.scheduler_address})
+
+
+def with_start_failures(status: DaskClusterStatus, failures: list[StartFailures]) -> DaskClusterStatus:
+    """The status with what is to be remembered of workers that failed to start."""
+    return status.model_copy(update={"start_failures": failures})
 
 
 def has_children(status: DaskClusterStatus) -> bool:
