@@ -22,6 +22,7 @@ from gateway_common.config_types import (
     Memory,
     Namespace,
     PullSecrets,
+    Resources,
     Seconds,
 )
 from gateway_common.setting import setting
@@ -70,6 +71,12 @@ class ClusterFields(BaseModel):
         unit="threads",
         values="worker.threads",
         description="Threads of a worker. Default: its whole cores, at least one.",
+    )
+    worker_resources: Resources = setting(
+        {},
+        values="worker.resources",
+        description="Dask's abstract resources of a worker, as `{GPU: 1}`: tasks that ask for some run where they are. "
+        "Not those of Kubernetes, which extraContainerConfig sets.",
     )
     scheduler_memory: Memory = setting(
         2 * 2**30,
