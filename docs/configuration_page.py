@@ -102,8 +102,8 @@ def _worker_groups() -> str:
         for name, info in WorkerGroup.model_fields.items()
     ]
     text = (
-        "What a group of workers has otherwise than the workers outside of groups: "
-        "the keys of `gateway.backend.worker` without that word, and those for "
+        "What a group of workers has otherwise than the workers outside of groups, see "
+        "[worker groups](worker-groups.md): the keys of `gateway.backend.worker` without that word, and those for "
         "environment and image. In Python, a group is a dict of the names in the second column."
     )
     table = _table(("key in a values file", "Python", "type"), rows)

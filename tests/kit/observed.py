@@ -76,7 +76,7 @@ def scheduler(**values: Any) -> Pod:
 def worker(slot: int, **values: Any) -> Pod:
     defaults: dict[str, Any] = {
         "namespace": "dask",
-        "name": worker_pod_name(NAME, slot),
+        "name": worker_pod_name(NAME, slot, values.get("group", "")),
         "uid": f"uid-of-worker-{slot}",
         "cluster": NAME,
         "component": WORKER_COMPONENT,

@@ -221,7 +221,7 @@ def with_workers(replicas: int, *workers: Pod, timeout: float = 60, next_slot: i
 def scale(observed: Observed, now: datetime = NOW) -> Scaling:
     """Without what is remembered of failed starts."""
     config = parse_cluster_config({"worker_start_timeout": 60})
-    scaling = scale_workers(observed, config, now)
+    (scaling,) = scale_workers(observed, config, now)
     return Scaling(scaling.create, scaling.delete, scaling.more)
 
 

@@ -12,7 +12,8 @@ from tests.kit.observed import NOW, cluster, observe, scheduler, worker
 
 def scale(replicas: int, *workers: Pod, next_slot: int = 0, **config: Any) -> Scaling:
     observed = observe(cluster(replicas=replicas), scheduler(), *workers, next_slot=next_slot)
-    return scale_workers(observed, parse_cluster_config(config), NOW)
+    (scaling,) = scale_workers(observed, parse_cluster_config(config), NOW)
+    return scaling
 
 
 def pending(slot: int) -> Pod:

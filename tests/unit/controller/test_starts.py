@@ -35,7 +35,8 @@ def cluster_of(replicas: int, known: StartFailures | None = None, **config: Any)
 
 def scale(replicas: int, *workers: Pod, known: StartFailures | None = None, **config: Any) -> Scaling:
     observed = observe(cluster_of(replicas, known, **config), scheduler(), *workers)
-    return scale_workers(observed, parse_cluster_config(config), NOW)
+    (scaling,) = scale_workers(observed, parse_cluster_config(config), NOW)
+    return scaling
 
 
 def decide(of: Cluster, *pods: Pod, now: datetime = NOW) -> Plan:

@@ -6,11 +6,13 @@ from urllib.parse import quote, urlencode
 from dask_gateway.report import ClusterStatus
 
 CLUSTERS = "/api/v1/clusters/"
+#: What the first version of the API has no room for: whose a cluster is, groups of workers.
+CLUSTERS_2 = "/api/v2/clusters/"
 
 
-def cluster_path(name: str) -> str:
-    """Of one cluster."""
-    return f"{CLUSTERS}{quote(name, safe='')}"
+def cluster_path(name: str, clusters: str = CLUSTERS) -> str:
+    """Of one cluster, below the path of all."""
+    return f"{clusters}{quote(name, safe='')}"
 
 
 def list_path(status: ClusterStatus | str | Iterable[ClusterStatus | str] | None, owner: str | None) -> str:
@@ -25,6 +27,5 @@ def list_path(status: ClusterStatus | str | Iterable[ClusterStatus | str] | None
         query["status"] = ",".join(names)
     if owner is not None:
         query["user"] = owner
-    # the first version of the API has no room for whose a cluster is
-    path = CLUSTERS if owner is None else "/api/v2/clusters/"
+    path = CLUSTERS if owner is None else CLUSTERS_2
     return f"{path}?{urlencode(query, safe=',*')}" if query else path

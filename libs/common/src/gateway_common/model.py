@@ -95,7 +95,7 @@ class StartFailures(_Part):
     A change of how many are wanted, or a worker that has run for a minute, makes it forgotten.
     """
 
-    group: str | None = Field(default=None, description="The group; none: workers outside of groups.")
+    group: str = Field(default="", description="The group; empty: workers outside of groups.")
     count: int = Field(ge=1, description="How many.")
     last: str = Field(description="When the last one failed, RFC 3339.")
     message: str = Field(default="", description="Why the last one failed, in words for people.")
@@ -131,4 +131,5 @@ class DaskClusterStatus(_Part):
         ge=0,
         description="How many of the wanted workers limits leave room for. Absent: as many as are wanted.",
     )
+    granted_groups: dict[str, int] = Field(default={}, description="The same of each named group that is short.")
     completion_time: str | None = Field(default=None, description="When it stopped or failed, RFC 3339.")

@@ -9,6 +9,7 @@
         ├── PermissionDenied          known, but not allowed
         ├── ClusterNotFound
         ├── ClusterNotRunning         there, but not in a state for this
+        ├── SchedulerTooOld           it has no groups of workers
         ├── LimitReached              there is no room for another cluster
         ├── SchedulerUnreachable      the cluster's scheduler did not answer; the cluster is left alone
         └── TemporarilyUnavailable    .retry_after in seconds: a part of the gateway does not answer
@@ -47,6 +48,10 @@ class AuthenticationRequired(RequestRefused):
     def __init__(self, challenges: tuple[str, ...]) -> None:
         super().__init__("Authentication required")
         self.challenges = challenges
+
+
+class SchedulerTooOld(RequestRefused):
+    """The cluster runs, but the image of its scheduler can't do this."""
 
 
 class PermissionDenied(RequestRefused):

@@ -21,6 +21,7 @@ from gateway_api.errors import (
     NamespaceMissing,
     PermissionDenied,
     RequestRefused,
+    SchedulerTooOld,
     SchedulerUnreachable,
     TemporarilyUnavailable,
 )
@@ -46,6 +47,7 @@ STATUS_OF: dict[type[RequestRefused], int] = {
     ClusterNotFound: 404,
     ClusterNotRunning: 409,
     LimitReached: 409,
+    SchedulerTooOld: 409,
     SchedulerUnreachable: 409,
     TemporarilyUnavailable: 503,
 }

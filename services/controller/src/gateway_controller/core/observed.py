@@ -23,6 +23,7 @@ from gateway_common.names import (
     SCHEDULER_COMPONENT,
     SCHEDULER_STARTED_ANNOTATION,
     WORKER_COMPONENT,
+    WORKER_GROUP_LABEL,
     ClusterName,
     scheduler_pod_name,
 )
@@ -41,6 +42,8 @@ class Cluster:
     groups: tuple[str, ...] = ()
     active: bool = True
     replicas: int = 0
+    #: Of each named group of workers.
+    group_replicas: tuple[tuple[str, int], ...] = ()
     deleting: bool = False
     scheduler_started: bool = False
     config: bytes = b"{}"
@@ -50,15 +53,19 @@ class Cluster:
     def full_name(self) -> ClusterName:
         return ClusterName(self.namespace, self.name)
 
+    def replicas_of(self, group: str) -> int:
+        """How many workers are asked for of a group; of "": outside of groups."""
+        return dict(self.group_replicas).get(group, 0) if group else self.replicas
+
 
 @dataclass(frozen=True, slots=True)
 class Pod:
     """A pod of a cluster.
 
     `running` says that the Dask container runs, `started` that a worker's has run, `finished` that it never will again.
-    `slot` is the number in a worker's name, -1 in other names. `failure` says in words how it ended, `lacking` what it
-    still lacks to run. A worker's `ready`, `ip`, `failure` and `lacking` are left out: nobody asks for them, and there
-    are many workers. `run` is how a worker's container has run.
+    `slot` is the number in a worker's name, -1 in other names; `group` is empty for workers outside of groups.
+    `failure` says in words how it ended, `lacking` what it still lacks to run. A worker's `ready`, `ip`, `failure` and
+    `lacking` are left out: nobody asks for them, and there are many workers. `run` is how a worker's container has run.
     """
 
     namespace: str
@@ -66,6 +73,7 @@ class Pod:
     uid: str
     cluster: str
     component: str
+    group: str = ""
     owner_uid: str = ""
     slot: int = -1
     created: str = ""
@@ -93,17 +101,23 @@ class Entry(Enum):
 class Admission:
     """What the limits of users, groups and all have to say about a cluster; nothing unless there are any.
 
-    `message` says why it waits or was refused. `workers` is how many it may have (None: as many as it wants), and
-    `shortage` says why these are fewer than it wants. `lifetime` is in seconds. `untouched` says that nothing can have
+    `message` says why it waits or was refused. `workers` is how many it may have (None: as many as it wants), `groups`
+    how many of those groups of workers of which it may not have as many, and `shortage` says why these are fewer than
+    it wants. `lifetime` is in seconds. `untouched` says that nothing can have
     been made for it.
     """
 
     entry: Entry = Entry.ADMITTED
     message: str = ""
     workers: int | None = None
+    groups: tuple[tuple[str, int], ...] = ()
     shortage: str = ""
     lifetime: float | None = None
     untouched: bool = False
+
+    def workers_of(self, group: str) -> int | None:
+        """How many workers of a group it may have, of "": outside of groups; None: as many as it wants."""
+        return dict(self.groups).get(group) if group else self.workers
 
 
 NO_LIMITS = Admission()
@@ -168,7 +182,7 @@ def read_cluster(manifest: Mapping[str, Any]) -> Cluster:
     """
     metadata = manifest["metadata"]
     spec = _mapping(manifest.get("spec"))
-    replicas = spec.get("replicas")
+    groups = _mapping(spec.get("workerGroups"))
     return Cluster(
         namespace=intern(metadata["namespace"]),
         name=metadata["name"],
@@ -177,7 +191,8 @@ def read_cluster(manifest: Mapping[str, Any]) -> Cluster:
         user=intern(_text(spec.get("username"))),
         groups=_texts(spec.get("groups")),
         active=spec.get("active") is not False,
-        replicas=max(replicas, 0) if isinstance(replicas, int) else 0,
+        replicas=_count(spec.get("replicas")),
+        group_replicas=tuple((name, _count(_mapping(groups[name]).get("replicas"))) for name in sorted(groups)),
         deleting="deletionTimestamp" in metadata,
         scheduler_started=SCHEDULER_STARTED_ANNOTATION in (metadata.get("annotations") or {}),
         config=orjson.dumps(_mapping(spec.get("config")), option=orjson.OPT_SORT_KEYS),
@@ -203,6 +218,7 @@ def read_pod(manifest: Mapping[str, Any]) -> Pod:
         uid=metadata["uid"],
         cluster=intern(labels.get(CLUSTER_LABEL, "")),
         component=intern(component),
+        group=intern(labels.get(WORKER_GROUP_LABEL, "")),
         owner_uid=intern(_owner_uid(metadata)),
         slot=_slot(metadata["name"]) if component == WORKER_COMPONENT else -1,
         created=metadata.get("creationTimestamp") or "",
@@ -228,6 +244,10 @@ def parse_config(document: bytes) -> ClusterConfig:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _count(value: Any) -> int:
+    return max(value, 0) if isinstance(value, int) else 0
 
 
 def _text(value: Any) -> str:

@@ -1,6 +1,6 @@
 """What to do about a cluster: a value that says everything and does nothing."""
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -13,7 +13,7 @@ from gateway_common.manifests.installation import Installation
 from gateway_common.manifests.metadata import label_selector
 from gateway_common.manifests.scheduler_pod import build_scheduler_pod
 from gateway_common.manifests.worker_pod import build_worker_pods
-from gateway_common.model import DaskClusterStatus, Phase
+from gateway_common.model import DaskClusterStatus, Phase, StartFailures
 from gateway_common.names import WORKER_COMPONENT, secret_name
 from gateway_common.resources import INGRESSROUTES, INGRESSROUTETCPS, PODS, SECRETS, SERVICES, Resource
 from gateway_controller.core.build.ingress_route import build_ingress_route
@@ -177,19 +177,31 @@ def _keep(observed: Observed, installation: Installation, verdict: Verdict, now:
     if cluster.status.phase is not Phase.RUNNING:
         # That it runs is written first, and does not depend on workers that a quota may forbid.
         return Plan(status, actions, requeue_after)
-    admission, scaling = observed.admission, scale_workers(observed, config, now)
-    failures = scaling.starts.failures
-    if failures:
-        status = with_phase(status, Phase.RUNNING, Reason.WORKERS_FAILED, sentence_of(failures, config))
+    scalings = scale_workers(observed, config, now)
+    status = _with_workers(status, observed, config, [scaling.starts.failures for scaling in scalings])
+    workers = [batch for scaling in scalings for batch in _scale(scaling, observed, installation, config)]
+    moments = [scaling.look_again for scaling in scalings if scaling.look_again is not None]
+    again = [
+        *([] if requeue_after is None else [requeue_after]),
+        *((moment - now).total_seconds() for moment in moments),
+    ]
+    more = any(scaling.more for scaling in scalings)
+    return Plan(status, (*actions, *workers), 0.0 if more else min(again, default=None))
+
+
+def _with_workers(
+    status: DaskClusterStatus, observed: Observed, config: ClusterConfig, failures: Sequence[StartFailures | None]
+) -> DaskClusterStatus:
+    """The status of a running cluster with what keeps it from having the workers that it wants."""
+    admission, known = observed.admission, [entry for entry in failures if entry]
+    if known:
+        message = "; ".join(sentence_of(entry, config.of_group(entry.group)) for entry in known)
+        status = with_phase(status, Phase.RUNNING, Reason.WORKERS_FAILED, message)
     elif admission.shortage:
         status = with_phase(status, Phase.RUNNING, Reason.QUOTA_EXCEEDED, admission.shortage)
     # a number without a word would be written each time that a worker is replaced
-    status = with_granted_workers(status, admission.workers if admission.shortage else None)
-    status = with_start_failures(status, [failures] if failures else [])
-    workers = _scale(scaling, observed, installation, config)
-    if scaling.look_again is not None:
-        requeue_after = min(requeue_after or math.inf, (scaling.look_again - now).total_seconds())
-    return Plan(status, (*actions, *workers), 0.0 if scaling.more else requeue_after)
+    granted = (admission.workers, admission.groups) if admission.shortage else (None, ())
+    return with_start_failures(with_granted_workers(status, *granted), known)
 
 
 def _create_children(observed: Observed, installation: Installation, config: ClusterConfig) -> tuple[Batch, ...]:
@@ -212,7 +224,8 @@ def _scale(
     if scaling.delete:
         steps.append(tuple(Delete(PODS, pod.name, pod.uid) for pod in scaling.delete))
     if scaling.create:
-        pods = iter(build_worker_pods(installation, observed.cluster.full_name, config, scaling.create))
+        name, group = observed.cluster.full_name, scaling.group
+        pods = iter(build_worker_pods(installation, name, config, scaling.create, group))
         steps += [
             tuple(Create(PODS, pod, Owner.SCHEDULER) for pod in islice(pods, size))
             for size in batches(len(scaling.create))

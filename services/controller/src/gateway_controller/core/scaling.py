@@ -1,9 +1,11 @@
 """How many workers to make, and which to delete."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway_common.config import ClusterConfig
+from gateway_common.quota import own_room
 from gateway_controller.core.observed import Cluster, Observed, Pod
 from gateway_controller.core.starts import NO_FAILURES, Starts, failures_of, judge_starts
 
@@ -13,18 +15,44 @@ MOST_AT_ONCE = 511
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """Slots to make workers in, and pods to delete; `more` says that workers are wanted beyond these."""
+    """Of one group of workers: slots to make some in, and pods to delete; `more` says that others are wanted beyond."""
 
     create: tuple[int, ...] = ()
     delete: tuple[Pod, ...] = ()
     more: bool = False
+    group: str = ""
     starts: Starts = NO_FAILURES
     #: When to look again, though nothing happens.
     look_again: datetime | None = None
 
 
-def scale_workers(observed: Observed, config: ClusterConfig, now: datetime) -> Scaling:
-    """The way from the workers that are there to those that are wanted.
+def scale_workers(observed: Observed, config: ClusterConfig, now: datetime) -> list[Scaling]:
+    """The way from the workers that are there to those that are wanted, of each group by itself.
+
+    Workers outside of groups come first, then groups by name, where a cluster's own limits don't leave room for all.
+    """
+    scalings: list[Scaling] = []
+    next_slot, room = observed.next_slot, MOST_AT_ONCE
+    live = Counter(pod.group for pod in observed.workers if not pod.deleting and not pod.finished)
+    for group in groups_of(observed, config):
+        own = own_room(config, live, group)
+        most = room if own is None else min(room, own)
+        scaling = _scale_group(observed, config, now, group, next_slot, most)
+        scalings.append(replace(scaling, more=scaling.more and most == room))
+        made = len(scaling.create)
+        next_slot, room, live[group] = next_slot + made, room - made, live[group] + made
+    return scalings
+
+
+def groups_of(observed: Observed, config: ClusterConfig) -> list[str]:
+    """The groups that there are, or that workers are left of; first "", those outside of groups."""
+    return sorted({"", *config.worker_groups, *(pod.group for pod in observed.workers)})
+
+
+def _scale_group(
+    observed: Observed, config: ClusterConfig, now: datetime, group: str, next_slot: int, most: int
+) -> Scaling:
+    """Make at most `most` workers of a group.
 
     Pods that ended are deleted, and replaced as long as so many are wanted (K-032, K-033). Pods that don't run yet
     count as workers (E-02). Of these alone some are deleted where there are too many, the newest first, exactly as
@@ -32,39 +60,43 @@ def scale_workers(observed: Observed, config: ClusterConfig, now: datetime) -> S
     deleted, too; others take their places when they are gone, so there are never more than were granted, and after a
     pause that is the longer, the more have failed in a row.
     """
-    cluster = observed.cluster
-    present = [pod for pod in observed.workers if not pod.deleting]
+    cluster, replicas = observed.cluster, observed.cluster.replicas_of(group)
+    present = [pod for pod in observed.workers if pod.group == group and not pod.deleting]
     live = [pod for pod in present if not pod.finished]
-    missing = wanted_workers(observed, config) - len(live)
-    known = failures_of(cluster.status, None, cluster.replicas)
-    starts = judge_starts(present, known, config, now, group=None, replicas=cluster.replicas, missing=missing)
+    missing = wanted_workers(observed, config, group) - len(live)
+    known = failures_of(cluster.status, group, replicas)
+    starts = judge_starts(present, known, config.of_group(group), now, group=group, replicas=replicas, missing=missing)
     failed = {pod.uid for pod in starts.failed}
     ended = tuple(pod for pod in present if pod.finished or pod.uid in failed)
     if missing > 0:
         if starts.holds_back(now):
-            return Scaling((), ended, starts=starts, look_again=_earliest(starts.resume, starts.look_again))
-        count = min(missing, MOST_AT_ONCE)
-        slots = range(observed.next_slot, observed.next_slot + count)
-        return Scaling(tuple(slots), ended, count < missing, starts, starts.look_again)
+            return Scaling((), ended, False, group, starts, _earliest(starts.resume, starts.look_again))
+        count = min(missing, most)
+        slots = range(next_slot, next_slot + count)
+        return Scaling(tuple(slots), ended, count < missing, group, starts, starts.look_again)
     idle = [pod for pod in live if not pod.running and pod.uid not in failed]
     idle.sort(key=lambda pod: pod.slot, reverse=True)
     leaving = sum(pod.uid in failed for pod in live)
-    return Scaling((), (*ended, *idle[: max(-missing - leaving, 0)]), starts=starts, look_again=starts.look_again)
+    surplus = idle[: max(-missing - leaving, 0)]
+    return Scaling((), (*ended, *surplus), False, group, starts, starts.look_again)
+
+
+def asked_workers(cluster: Cluster, config: ClusterConfig, group: str = "") -> int:
+    """Never more than the cluster's own limits allow: whoever wrote the number may not have asked for them."""
+    if group and group not in config.worker_groups:
+        return 0
+    asked, limit = cluster.replicas_of(group), config.of_group(group).max_workers
+    return asked if limit is None else min(asked, limit)
+
+
+def wanted_workers(observed: Observed, config: ClusterConfig, group: str = "") -> int:
+    """As many as are asked for, as far as the limits of users and groups leave room."""
+    asked, granted = asked_workers(observed.cluster, config, group), observed.admission.workers_of(group)
+    return asked if granted is None else min(asked, granted)
 
 
 def _earliest(*moments: datetime | None) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
-
-
-def asked_workers(cluster: Cluster, config: ClusterConfig) -> int:
-    """Never more than the cluster's own limits allow: whoever wrote `replicas` may not have asked for them."""
-    return cluster.replicas if config.max_workers is None else min(cluster.replicas, config.max_workers)
-
-
-def wanted_workers(observed: Observed, config: ClusterConfig) -> int:
-    """As many as are asked for, as far as the limits of users and groups leave room."""
-    asked, granted = asked_workers(observed.cluster, config), observed.admission.workers
-    return asked if granted is None else min(asked, granted)
 
 
 def batches(count: int) -> list[int]:

@@ -43,7 +43,7 @@ class Starts:
 NO_FAILURES = Starts()
 
 
-def failures_of(status: DaskClusterStatus, group: str | None, replicas: int) -> StartFailures | None:
+def failures_of(status: DaskClusterStatus, group: str, replicas: int) -> StartFailures | None:
     """What is remembered of a group; nothing once another number of workers is wanted."""
     found = (entry for entry in status.start_failures if entry.group == group and entry.replicas == replicas)
     return next(found, None)
@@ -61,7 +61,7 @@ def judge_starts(
     config: ClusterConfig,
     now: datetime,
     *,
-    group: str | None,
+    group: str,
     replicas: int,
     missing: int,
 ) -> Starts:
@@ -104,7 +104,7 @@ def sentence_of(failures: StartFailures, config: ClusterConfig) -> str:
 
 
 def _remember(
-    failed: Sequence[Pod], known: StartFailures | None, now: datetime, group: str | None, replicas: int
+    failed: Sequence[Pod], known: StartFailures | None, now: datetime, group: str, replicas: int
 ) -> StartFailures | None:
     if not failed:
         return known

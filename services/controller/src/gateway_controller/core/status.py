@@ -1,5 +1,6 @@
 """What a DaskCluster's status says, and how a change of it is written."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -49,9 +50,14 @@ def with_children(status: DaskClusterStatus, cluster_name: str) -> DaskClusterSt
     )
 
 
-def with_granted_workers(status: DaskClusterStatus, workers: int | None) -> DaskClusterStatus:
-    """The status with how many workers there is room for; None: for all that are wanted."""
-    return status.model_copy(update={"granted_workers": workers})
+def with_granted_workers(
+    status: DaskClusterStatus, workers: int | None, groups: Iterable[tuple[str, int]] = ()
+) -> DaskClusterStatus:
+    """The status with how many workers there is room for, outside of groups and in those that are short.
+
+    None: for all that are wanted.
+    """
+    return status.model_copy(update={"granted_workers": workers, "granted_groups": dict(groups)})
 
 
 def with_address(status: DaskClusterStatus, address: str) -> DaskClusterStatus:
@@ -77,8 +83,8 @@ def has_children(status: DaskClusterStatus) -> bool:
 
 def with_completion(status: DaskClusterStatus, phase: Phase, now: datetime) -> DaskClusterStatus:
     """The status of a cluster that is over; its reason stays."""
-    ended = {"phase": phase, "granted_workers": None, "completion_time": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
-    return status.model_copy(update=ended)
+    ended = {"phase": phase, "completion_time": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    return with_granted_workers(status, None).model_copy(update=ended)
 
 
 def with_problem(status: DaskClusterStatus, error: KubeError) -> DaskClusterStatus:
@@ -98,5 +104,6 @@ def status_patch(uid: str, old: DaskClusterStatus, new: DaskClusterStatus) -> li
     """
     if new == old:
         return None
-    value = new.model_dump(mode="json", by_alias=True, exclude_none=True)
+    written = new.model_dump(mode="json", by_alias=True, exclude_none=True)
+    value = {name: part for name, part in written.items() if part not in ([], {})}
     return [{"op": "test", "path": "/metadata/uid", "value": uid}, {"op": "add", "path": "/status", "value": value}]
