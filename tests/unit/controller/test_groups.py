@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway_common.config import ClusterConfig, parse_cluster_config
@@ -113,6 +113,7 @@ COUNTS = st.integers(0, 8)
 PODS = st.lists(st.tuples(st.sampled_from(["", "gpu", "small", "gone"]), st.booleans(), st.booleans()), max_size=10)
 
 
+@settings(deadline=None)
 @given(LIMITS, COUNTS, COUNTS, COUNTS, PODS, st.none() | COUNTS, st.none() | COUNTS)
 def test_never_more_than_wanted_and_granted_and_no_slot_twice(
     limits: dict[str, Any],
