@@ -19,6 +19,7 @@ from gateway_common.configuration.limits import Amounts
 from gateway_common.configuration.model import Configuration
 from gateway_common.configuration.options import GroupSettings, OptionDeclaration
 from gateway_common.setting import traits_of, unit_of, values_of
+from gateway_common.worker_groups import WorkerGroup
 
 _INTRODUCTION = Path(__file__).with_name("configuration_introduction.md")
 
@@ -48,7 +49,16 @@ _NONE = "-"
 
 def build_configuration_page() -> str:
     """The reference page of all settings."""
-    sections = [_INTRODUCTION.read_text(), *_settings(), _clusters(), _limits(), _options(), _groups(), _chart()]
+    sections = [
+        _INTRODUCTION.read_text(),
+        *_settings(),
+        _clusters(),
+        _worker_groups(),
+        _limits(),
+        _options(),
+        _groups(),
+        _chart(),
+    ]
     return "\n".join(sections)
 
 
@@ -84,6 +94,20 @@ def _clusters() -> str:
         "in `DASK_GATEWAY__BACKEND`."
     )
     return f"## Clusters: `gateway.backend`\n\n{text}\n\n{_settings_table(rows)}"
+
+
+def _worker_groups() -> str:
+    rows = [
+        (", ".join(f"`{key}`" for key in values_of(info)), f"`{name}`", _type_of_field(info))
+        for name, info in WorkerGroup.model_fields.items()
+    ]
+    text = (
+        "What a group of workers has otherwise than the workers outside of groups, see "
+        "[worker groups](worker-groups.md): the keys of `gateway.backend.worker` without that word, and those for "
+        "environment and image. In Python, a group is a dict of the names in the second column."
+    )
+    table = _table(("key in a values file", "Python", "type"), rows)
+    return f"## Groups of workers: `gateway.backend.workerGroups.<name>`\n\n{text}\n\n{table}"
 
 
 def _limits() -> str:

@@ -120,7 +120,7 @@ def scheduler(**values: Any) -> Pod:
 def worker(slot: int, **values: Any) -> Pod:
     defaults: dict[str, Any] = {
         "namespace": "dask",
-        "name": worker_pod_name(NAME, slot),
+        "name": worker_pod_name(NAME, slot, values.get("group", "")),
         "uid": f"uid-of-worker-{slot}",
         "cluster": NAME,
         "component": WORKER_COMPONENT,
@@ -137,5 +137,7 @@ def new_cluster(**values: Any) -> Cluster:
     return cluster(**{"status": DaskClusterStatus(), **values})
 
 
-def observe(of: Cluster | None = None, *pods: Pod, next_slot: int = 0, unsure_slots: tuple[int, ...] = ()) -> Observed:
+def observe(
+    of: Cluster | None = None, *pods: Pod, next_slot: int = 0, unsure_slots: tuple[tuple[str, int], ...] = ()
+) -> Observed:
     return arrange(of or cluster(), pods, next_slot, unsure_slots)

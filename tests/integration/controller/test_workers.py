@@ -1,7 +1,8 @@
 """Workers up and down, and what takes the place of those that go."""
 
 from gateway_common.names import scheduler_pod_name
-from tests.kit.controller import World
+from gateway_common.resources import PODS
+from tests.kit.controller import World, eventually
 
 
 async def test_a_worker_costs_one_call(world: World) -> None:
@@ -99,3 +100,89 @@ async def test_workers_wait_for_their_scheduler(world: World) -> None:
     assert await world.workers(name) == []
     await world.run_pod(scheduler_pod_name(name))
     await world.has_workers(name, [0, 1])
+
+
+CRASHED = {
+    "phase": "Running",
+    "containerStatuses": [
+        {
+            "name": "dask-worker",
+            "image": "image",
+            "imageID": "",
+            "ready": False,
+            "restartCount": 1,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {
+                "terminated": {
+                    "exitCode": 1,
+                    "reason": "Error",
+                    "startedAt": "2026-11-23T12:00:00Z",
+                    "finishedAt": "2026-11-23T12:00:02Z",
+                }
+            },
+        }
+    ],
+}
+
+
+async def test_workers_that_crash_are_replaced_a_few_times_whoever_controls_and_then_no_more(world: World) -> None:
+    first = await world.controller()
+    name = await world.running_cluster(replicas=2, config={"worker_start_failure_limit": 2})
+    await world.has_workers(name, [0, 1])
+    await world.run_pod(f"dask-worker-{name}-0")
+    await world.set_pod_status(f"dask-worker-{name}-1", CRASHED)
+    status = await world.says(name, "WorkersFailToStart")
+    assert [(entry["count"], entry["replicas"]) for entry in status["startFailures"]] == [(1, 2)]
+    await first.stop()
+
+    await world.controller()
+    await world.has_workers(name, [0, 1])
+    await world.set_pod_status(f"dask-worker-{name}-1", CRASHED)
+    await world.has_workers(name, [0])
+
+    async def gives_up() -> bool:
+        message = (await world.status(name))["message"]
+        return "2 in a row, the last one: it exited with code 1 (Error). No more are made" in message
+
+    await eventually(gives_up)
+
+    await world.set_spec(name, replicas=3)
+    await world.has_workers(name, [0, 2, 3])
+    assert "startFailures" not in await world.says(name, "SchedulerRunning")
+
+
+async def test_a_worker_that_ran_and_was_evicted_is_no_failure(world: World) -> None:
+    await world.controller()
+    name = await world.running_cluster(replicas=1, config={"worker_start_failure_limit": 1})
+    for slot in range(3):
+        await world.has_workers(name, [slot])
+        await world.run_pod(f"dask-worker-{name}-{slot}")
+        await world.set_pod_status(f"dask-worker-{name}-{slot}", {"phase": "Failed", "reason": "Evicted"})
+    await world.has_workers(name, [3])
+
+
+async def test_groups_of_workers_come_and_go_each_on_its_own(world: World) -> None:
+    first = await world.controller()
+    config = {"worker_groups": {"gpu": {"worker_memory": 4 * 2**30}}}
+    name = await world.running_cluster(replicas=1, config=config, workerGroups={"gpu": {"replicas": 2}})
+    gpu = f"dask-worker-{name}-gpu"
+    await has_pods(world, name, [f"dask-worker-{name}-0", f"{gpu}-1", f"{gpu}-2"])
+    pod = await world.client.get(PODS, f"{gpu}-1", namespace=world.namespace)
+    assert pod["metadata"]["labels"]["gateway.dask.org/worker-group"] == "gpu"
+    assert pod["spec"]["containers"][0]["resources"]["requests"]["memory"] == str(4 * 2**30)
+    await first.stop()
+
+    second = await world.controller()
+    await second.count_anew()
+    await world.set_spec(name, replicas=0, workerGroups={"gpu": {"replicas": 1}})
+    await has_pods(world, name, [f"{gpu}-1"])
+    await world.set_spec(name, replicas=1, workerGroups={"gpu": {"replicas": 2}})
+    await has_pods(world, name, [f"{gpu}-1", f"dask-worker-{name}-3", f"{gpu}-4"])
+    await second.is_idle_after({("delete", "pods"): 2, ("create", "pods"): 2})
+
+
+async def has_pods(world: World, name: str, pods: list[str]) -> None:
+    async def probe() -> bool:
+        return await world.workers(name) == sorted(pods)
+
+    await eventually(probe)

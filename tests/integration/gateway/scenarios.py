@@ -203,6 +203,47 @@ def failed_to_start(address: str, password: str) -> None:
             gc.collect()
 
 
+def worker_groups(address: str, password: str) -> None:
+    """On a gateway with tests/data/gateway/groups.yaml: a group of workers is scaled apart from the others."""
+    with (
+        Gateway(address, auth=BasicAuth("alice", password)) as gateway,
+        gateway.new_cluster() as cluster,
+        cluster.get_client() as client,
+    ):
+        cluster.scale(1)
+        gateway.scale_cluster(cluster.name, 2, group="big")
+        client.wait_for_workers(3, timeout=PATIENCE_SECONDS)
+        assert sorted(client.nthreads().values()) == [1, 2, 2]
+        assert sorted(client.run(_kind).values()) == ["example big", "example big", "example usual"]
+        assert client.submit(_kind, resources={"BIG": 1}, pure=False).result(PATIENCE_SECONDS) == "example big"
+
+        big = [worker for worker, kind in client.run(_kind).items() if kind == "example big"]
+        kept = client.scatter(list(range(20)), workers=big, broadcast=False)
+        cluster.scale(0, group="big")
+        until(lambda: workers(client) == 1, "the group is gone")
+        assert set(client.run(_kind).values()) == {"example usual"}
+        assert client.submit(sum, kept).result(PATIENCE_SECONDS) == 190
+
+        # 16 GiB, less 2 of the scheduler and 1 of the usual worker, are 6 of 2 GiB
+        with warnings.catch_warnings(record=True) as notices:
+            warnings.simplefilter("always")
+            cluster.scale(7, group="big")
+        assert any("Scaling to 6 instead" in str(notice.message) for notice in notices), notices
+        cluster.scale(0, group="big")
+
+        cluster.adapt(minimum=0, maximum=1)
+        cluster.scale(1, group="big")
+        until(lambda: set(client.run(_kind).values()) == {"example big"}, "adaptive scaling is not of the group")
+        assert client.submit(_kind, resources={"BIG": 1}, pure=False).result(PATIENCE_SECONDS) == "example big"
+
+        unknown = str(error_of(partial(cluster.scale, 1, group="gpu")))
+        assert "has no group of workers 'gpu': its groups are big" in unknown, unknown
+
+
+def _kind() -> str:
+    return f"{os.environ.get('SITE')} {os.environ.get('KIND')}"
+
+
 def workers(client: Client) -> int:
     return len(client.scheduler_info()["workers"])
 
@@ -227,7 +268,7 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 SCENARIOS = (main_job, two_users, wrong_password, wrong_input, stopped_while_waiting, asynchronous)
 #: Need a gateway with an operator's file.
-CONFIGURED = (within_limits, failed_to_start)
+CONFIGURED = (within_limits, failed_to_start, worker_groups)
 
 
 def main() -> None:

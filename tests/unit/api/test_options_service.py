@@ -185,6 +185,33 @@ class Halved(KubeClusterConfig):
         return {**values, "worker_cores": values["worker_cores"] / 2, "worker_cores_limit": None}
 
 
+async def test_a_groups_fields_are_set_by_code_and_by_declarations_one_by_one() -> None:
+    groups = {"gpu": {"worker_cores": 4, "image": "gpu:1"}, "small": {"worker_cores": 1}}
+    given = {"worker_groups": {"gpu": {"worker_memory": "8 G"}}}
+    code = service(backend={"worker_groups": groups}, cluster_options=Options(handler=lambda options: given))
+    declared = service(
+        backend={"worker_groups": groups},
+        options=[
+            {
+                "name": "gpu_memory",
+                "type": "integer",
+                "default": 8,
+                "sets": {"worker_groups": {"gpu": {"worker_memory": "{value}G"}}},
+            }
+        ],
+    )
+    expected = {"gpu": {"worker_cores": 4, "image": "gpu:1", "worker_memory": 8 * 2**30}, "small": {"worker_cores": 1}}
+    for options in (code, declared):
+        assert (await options.resolve(BOB, {})).config["worker_groups"] == expected
+
+
+async def test_of_groups_the_limits_are_not_told_in_workers() -> None:
+    """How many fit depends on which are scaled."""
+    limited = {"cluster_max_cores": 9, "worker_groups": {"gpu": {"worker_cores": 4}}}
+    assert "cluster_max_workers" not in (await service(backend=limited).resolve(BOB, {})).config
+    assert (await service(backend={"cluster_max_cores": 9}).resolve(BOB, {})).config["cluster_max_workers"] == 8
+
+
 async def test_the_operators_class_has_the_last_word() -> None:
     options = service(
         cluster_config_class=Halved,

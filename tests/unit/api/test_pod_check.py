@@ -27,14 +27,16 @@ NO_DRY_RUN = "admission webhook inject.example.com does not support dry run"
 class PodServer:
     """An API server that only takes pods; it answers a component with a status, if it has one for it."""
 
-    def __init__(self, **answers: tuple[int, str, str]) -> None:
+    def __init__(self, pods: int = 2, **answers: tuple[int, str, str]) -> None:
         self.answers = answers
         self.asked: list[tuple[str, str, dict[str, str]]] = []
-        self.together = asyncio.Barrier(2)
+        self.together = asyncio.Barrier(pods)
 
     async def handle(self, exchange: Exchange) -> None:
         pod = json.loads(exchange.body)
-        component = pod["metadata"]["labels"]["app.kubernetes.io/component"].removeprefix("dask-")
+        labels = pod["metadata"]["labels"]
+        component = labels["app.kubernetes.io/component"].removeprefix("dask-")
+        component = labels.get("gateway.dask.org/worker-group", component)
         self.asked.append((exchange.method, exchange.path, exchange.query))
         async with asyncio.timeout(60):
             await self.together.wait()
@@ -73,6 +75,13 @@ async def test_both_refusals_are_told_at_once() -> None:
     answers = {"scheduler": (422, "Invalid", "no such class"), "worker": (403, "Forbidden", QUOTA)}
     with pytest.raises(InvalidRequest, match=r"the scheduler's pod: no such class; the worker's pod: pods .* quota"):
         await check(PodServer(**answers))
+
+
+async def test_a_worker_of_each_group_is_asked_about_too() -> None:
+    server = PodServer(pods=4, gpu=(422, "Invalid", "no such class"))
+    with pytest.raises(InvalidRequest, match=r"refuse the pod of a worker of group gpu: no such class$"):
+        await check(server, worker_groups={"gpu": {"worker_cores": 4}, "small": {}})
+    assert len(server.asked) == 4
 
 
 async def test_a_namespace_that_is_not_there_is_named() -> None:

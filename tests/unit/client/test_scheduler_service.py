@@ -82,6 +82,7 @@ async def test_a_scheduler_reports_at_once_when_it_has_started(start_scheduler: 
             "active_workers": [],
             "closing_workers": [],
             "closed_workers": [],
+            "groups": {},
         }
     ]
 

@@ -121,7 +121,7 @@ def test_a_cluster_uses_what_its_scheduler_and_its_workers_request() -> None:
     config = ClusterConfig(
         scheduler_cores=0.1, worker_cores=0.7, scheduler_memory=GIB, worker_memory=2 * GIB, worker_cores_limit=8
     )
-    assert usage_of(config, 3) == Usage(clusters=1, workers=3, millicores=2200, memory=7 * GIB)
+    assert usage_of(config, {"": 3}) == Usage(clusters=1, workers=3, millicores=2200, memory=7 * GIB)
     assert worker_usage(config) == Usage(workers=1, millicores=700, memory=2 * GIB)
 
 
@@ -197,7 +197,7 @@ def test_where_more_is_used_no_more_workers_fit(
 
 def test_a_limit_of_nothing_lets_nothing_in() -> None:
     allowed = {ALICE: Amounts(clusters=0, workers=0)}
-    (excess,) = exceeded(allowed, lambda _: Usage(), usage_of(ClusterConfig(), 0))
+    (excess,) = exceeded(allowed, lambda _: Usage(), usage_of(ClusterConfig(), {}))
     assert excess == Excess(ALICE, Kind.CLUSTERS, 0, 1, 0)
     assert excess.is_hopeless
     assert room_for_workers(allowed, lambda _: Usage(), ClusterConfig()).workers == 0
@@ -209,7 +209,7 @@ def test_what_nothing_is_asked_of_is_not_exceeded_though_the_limit_was_lowered()
 
 def test_tenths_of_cpus_add_up() -> None:
     config = ClusterConfig(worker_cores=0.1, scheduler_cores=0.1)
-    assert room_for_workers({ALICE: Amounts(cores=0.4)}, lambda _: usage_of(config, 0), config).workers == 3
+    assert room_for_workers({ALICE: Amounts(cores=0.4)}, lambda _: usage_of(config, {}), config).workers == 3
 
 
 @pytest.mark.parametrize(
@@ -257,3 +257,10 @@ def test_a_limit_says_what_a_worker_needs() -> None:
     assert room.workers == 0
     assert room.limit
     assert room.limit.sentence("a worker needs") == "group students uses 9.5 of 10 CPUs, a worker needs 1 more"
+
+
+def test_usage_counts_each_groups_own_sizes() -> None:
+    config = parse_cluster_config({"worker_groups": {"gpu": {"worker_cores": 4, "worker_memory": "8 G"}}})
+    assert usage_of(config, {"": 2, "gpu": 3}) == Usage(
+        clusters=1, workers=5, millicores=(1 + 2 + 12) * 1000, memory=(2 + 4 + 24) * GIB
+    )

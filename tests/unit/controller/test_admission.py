@@ -1,5 +1,6 @@
 """Limits hold after any sequence of events, and nobody waits for ever: admissions in a small world."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,7 +13,7 @@ from gateway_common.configuration.limits import Amounts, GroupLimits, LimitsGrou
 from gateway_common.configuration.model import Configuration
 from gateway_common.configuration.options import GroupSettings
 from gateway_common.model import Phase
-from gateway_common.names import SCHEDULER_COMPONENT, WORKER_COMPONENT, scheduler_pod_name
+from gateway_common.names import SCHEDULER_COMPONENT, WORKER_COMPONENT, WORKER_GROUP_LABEL, scheduler_pod_name
 from gateway_common.object_store import ObjectKey
 from gateway_common.quantities import millicores
 from gateway_common.quota import Kind, Scope, Usage, allowances, room_for_workers, scopes, usage_of
@@ -30,7 +31,9 @@ CONFIGS: list[dict[str, Any]] = [
     {"scheduler_cores": 2},
     {"worker_cores": 0.5, "worker_max_cores": 3},
     {"worker_cores": 2},
+    {"worker_groups": {"big": {"worker_cores": 3, "worker_memory": "3 G"}, "small": {"worker_cores": 0.5}}},
 ]
+GROUPS = ("", "big", "small")
 
 
 @dataclass
@@ -140,14 +143,14 @@ class World:
     def carry_out(self, key: ObjectKey, action: Any) -> None:
         match action:
             case Create(resource, manifest) if resource is PODS:
-                self.make_pod(key, manifest["metadata"]["name"])
+                self.make_pod(key, manifest)
             case Delete(resource, name) if resource is PODS:
                 self.mark(key, {name})
             case DeletePods(_, uids):
                 self.mark(key, {pod.name for pod in self.pods[key].values() if pod.uid in uids})
 
-    def make_pod(self, key: ObjectKey, name: str) -> None:
-        pods = self.pods.setdefault(key, {})
+    def make_pod(self, key: ObjectKey, manifest: dict[str, Any]) -> None:
+        name, pods = manifest["metadata"]["name"], self.pods.setdefault(key, {})
         assert name not in pods
         boss = scheduler_pod_name(key.name)
         is_worker = name != boss
@@ -161,6 +164,7 @@ class World:
             component=WORKER_COMPONENT if is_worker else SCHEDULER_COMPONENT,
             owner_uid=f"{self.clusters[key].uid}/{boss}" if is_worker else self.clusters[key].uid,
             slot=slot,
+            group=manifest["metadata"]["labels"].get(WORKER_GROUP_LABEL, ""),
         )
         self.wake(key)
 
@@ -173,7 +177,7 @@ class World:
             pods = self.pods.get(key, {}).values()
             if not pods:
                 continue
-            workers = sum(pod.component == WORKER_COMPONENT for pod in pods)
+            workers = Counter(pod.group for pod in pods if pod.component == WORKER_COMPONENT)
             usage = usage_of(parse_config(cluster.config), workers)
             for scope in scopes(self.configuration, cluster.user, cluster.groups):
                 totals[scope] = totals.get(scope, Usage()) + usage
@@ -193,17 +197,18 @@ class World:
     def check_waiting(self, key: ObjectKey, admission: Admission) -> None:
         if admission.entry is not Entry.ADMITTED:
             assert admission.message
-            assert admission.workers is None
+            assert (admission.workers, admission.groups) == (None, ())
             assert not self.pods.get(key), "it waits, but has something"
 
     def check_has_all_that_it_may(self, key: ObjectKey) -> None:
         """A cluster that is alone is short of workers for its limits' sake only."""
         cluster, config = self.clusters[key], parse_config(self.clusters[key].config)
-        workers = sum(pod.component == WORKER_COMPONENT for pod in self.pods[key].values())
-        allowed = allowances(self.configuration, cluster.user, cluster.groups)
-        room = room_for_workers(allowed, lambda _: usage_of(config, 0), config).workers
-        # running ones too many are their scheduler's to retire
-        assert workers >= (cluster.replicas if room is None else min(cluster.replicas, room))
+        workers = Counter(pod.group for pod in self.pods[key].values() if pod.component == WORKER_COMPONENT)
+        allowed, used = allowances(self.configuration, cluster.user, cluster.groups), usage_of(config, workers)
+        for group in ("", *config.worker_groups):
+            room = room_for_workers(allowed, lambda _: used, config.of_group(group)).workers
+            # running ones too many are their scheduler's to retire
+            assert workers[group] >= cluster.replicas_of(group) or room == 0
 
     def check_nobody_was_forgotten(self) -> None:
         """Whoever could have begun or grown was woken: a look at those who were not changes nothing."""
@@ -272,7 +277,10 @@ def apply(world: World, event: Event) -> None:
         case "run":
             world.run_pods(key)
         case "scale":
-            world.change(key, replicas=amount)
+            if group := GROUPS[number % len(GROUPS)]:
+                world.change(key, group_replicas=((group, amount),))
+            else:
+                world.change(key, replicas=amount)
         case "stop":
             world.change(key, active=False)
         case "delete":

@@ -12,7 +12,8 @@ from tests.kit.observed import NOW, cluster, observe, scheduler, worker
 
 def scale(replicas: int, *workers: Pod, next_slot: int = 0, **config: Any) -> Scaling:
     observed = observe(cluster(replicas=replicas), scheduler(), *workers, next_slot=next_slot)
-    return scale_workers(observed, parse_cluster_config(config), NOW)
+    (scaling,) = scale_workers(observed, parse_cluster_config(config), NOW)
+    return scaling
 
 
 def pending(slot: int) -> Pod:
@@ -28,7 +29,7 @@ def test_slots_that_were_seen_before_are_not_used_again() -> None:
 
 
 def test_a_worker_that_may_have_been_made_is_made_sure_of_before_another_is_made() -> None:
-    observed = observe(cluster(replicas=4), scheduler(), worker(0), worker(3), unsure_slots=(1, 3, 9))
+    observed = observe(cluster(replicas=4), scheduler(), worker(0), worker(3), unsure_slots=(("", 1), ("", 3), ("", 9)))
     assert scale_workers(observed, parse_cluster_config({}), NOW) == Scaling(create=(1, 4))
 
 

@@ -222,9 +222,9 @@ class GatewayCluster(ClusterDisplay, SyncMethodMixin):  # type: ignore[misc]  # 
             self._clients.add(client)
         return client
 
-    def scale(self, n: int, **kwargs: Any) -> Any:
-        """Scale to ``n`` workers; this ends adaptive scaling."""
-        return self.gateway.scale_cluster(self._known_name(), n, **kwargs)
+    def scale(self, n: int, group: str | None = None, **kwargs: Any) -> Any:
+        """Scale to ``n`` workers, or workers of a group; see :meth:`dask_gateway.Gateway.scale_cluster`."""
+        return self.gateway.scale_cluster(self._known_name(), n, group=group, **kwargs)
 
     def adapt(self, minimum: int | None = None, maximum: int | None = None, active: bool = True, **kwargs: Any) -> Any:
         """Let the load decide how many workers there are; see :meth:`dask_gateway.Gateway.adapt_cluster`."""

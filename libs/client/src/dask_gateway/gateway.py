@@ -216,9 +216,21 @@ class Gateway(SyncMethodMixin):  # type: ignore[misc]  # distributed is untyped 
     async def _stop_cluster(self, cluster_name: str) -> None:
         await self._transport.request("DELETE", cluster_path(cluster_name))
 
-    def scale_cluster(self, cluster_name: str, n: int, **kwargs: Any) -> Any:
-        """Scale a cluster to ``n`` workers; this ends adaptive scaling."""
-        return self.sync(self._command, cluster_name, "scale", {"count": n}, **kwargs)
+    def scale_cluster(self, cluster_name: str, n: int, group: str | None = None, **kwargs: Any) -> Any:
+        """Scale a cluster to ``n`` workers; this ends adaptive scaling.
+
+        group: the workers of this group, as the gateway's operator named it; adaptive scaling, which is for the
+            workers outside of groups, goes on.
+        """
+        return self.sync(self._scale_cluster, cluster_name, n, group, **kwargs)
+
+    async def _scale_cluster(self, cluster_name: str, n: int, group: str | None = None) -> None:
+        if group is None:
+            await self._command(cluster_name, "scale", {"count": n})
+        else:
+            # the first version of the API knows no groups
+            path = f"{cluster_path(cluster_name, CLUSTERS_2)}/scale"
+            await self._command_at(path, {"count": n, "group": group})
 
     def adapt_cluster(
         self,
@@ -236,7 +248,10 @@ class Gateway(SyncMethodMixin):  # type: ignore[misc]  # distributed is untyped 
         return self.sync(self._command, cluster_name, "adapt", body, **kwargs)
 
     async def _command(self, cluster_name: str, command: str, body: dict[str, Any]) -> None:
-        answer = await self._transport.request("POST", f"{cluster_path(cluster_name)}/{command}", body) or {}
+        await self._command_at(f"{cluster_path(cluster_name)}/{command}", body)
+
+    async def _command_at(self, path: str, body: dict[str, Any]) -> None:
+        answer = await self._transport.request("POST", path, body) or {}
         if not answer.get("ok", True) and answer.get("msg"):
             warnings.warn(GatewayWarning(answer["msg"]), stacklevel=2)
 

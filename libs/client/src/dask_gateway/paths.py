@@ -6,12 +6,12 @@ from urllib.parse import quote, urlencode
 from dask_gateway.report import ClusterStatus
 
 CLUSTERS = "/api/v1/clusters/"
-#: With all that there is to say of a cluster; gateways of the first version of the API have no such path.
+#: With all that there is to say of a cluster, and groups of workers; gateways of the first version have no such path.
 CLUSTERS_2 = "/api/v2/clusters/"
 
 
 def cluster_path(name: str, clusters: str = CLUSTERS) -> str:
-    """Of one cluster."""
+    """Of one cluster, below the path of all."""
     return f"{clusters}{quote(name, safe='')}"
 
 
@@ -27,6 +27,5 @@ def list_path(status: ClusterStatus | str | Iterable[ClusterStatus | str] | None
         query["status"] = ",".join(names)
     if owner is not None:
         query["user"] = owner
-    # the first version of the API has no room for whose a cluster is
     path = CLUSTERS if owner is None else CLUSTERS_2
     return f"{path}?{urlencode(query, safe=',*')}" if query else path

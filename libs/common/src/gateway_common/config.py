@@ -9,7 +9,10 @@ from gateway_common.config_errors import FieldProblem, explain, field_problems
 from gateway_common.config_fields import ClusterFields
 from gateway_common.config_types import Contradictions, Cores, Memory, Purpose, Seconds, SecretKey
 from gateway_common.errors import InvalidConfig
+from gateway_common.merge import merge_config
 from gateway_common.quantities import format_memory, millicores, parse_memory
+from gateway_common.setting import setting
+from gateway_common.worker_groups import WorkerGroups
 
 __all__ = [
     "ClusterConfig",
@@ -25,11 +28,20 @@ __all__ = [
     "stored_cluster_config",
 ]
 
+#: A group's request takes the place of the limit beside it, too, unless the group has one of its own.
+_WORKER_REQUESTS = ("worker_cores", "worker_memory")
 _REQUESTS = ("worker_cores", "worker_memory", "scheduler_cores", "scheduler_memory")
 
 
 class ClusterConfig(ClusterFields):
     """Everything that the controller needs to know to make one cluster's objects."""
+
+    worker_groups: WorkerGroups = setting(
+        {},
+        values="workerGroups",
+        description="Named groups of workers, each scaled on its own: what they have otherwise than the workers "
+        "outside of groups, merged over it.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -54,15 +66,22 @@ class ClusterConfig(ClusterFields):
         given = self.model_fields_set
         wrong: list[str] = []
         for request in _REQUESTS:
-            asked, limit = getattr(self, request), getattr(self, f"{request}_limit")
-            known = info.context is not Purpose.OVERRIDES or {request, f"{request}_limit"} <= given
-            if known and limit is not None and limit < asked:
-                wrong.append(f"{request}_limit ({limit}) must not be below {request} ({asked})")
+            if info.context is not Purpose.OVERRIDES or {request, f"{request}_limit"} <= given:
+                wrong.extend(self._too_low_a_limit(request))
+        for name, group in self.worker_groups.items():
+            for request in _WORKER_REQUESTS:
+                if info.context is not Purpose.OVERRIDES or {request, f"{request}_limit"} <= group.given.keys():
+                    wrong.extend(self.of_group(name)._too_low_a_limit(request, f"worker_groups.{name}: "))
         if info.context is not Purpose.OVERRIDES:
             wrong.extend(self._too_much_for_a_scheduler())
         if wrong:
             raise Contradictions(wrong)
         return self
+
+    def _too_low_a_limit(self, request: str, where: str = "") -> Iterator[str]:
+        asked, limit = getattr(self, request), getattr(self, f"{request}_limit")
+        if limit is not None and limit < asked:
+            yield f"{where}{request}_limit ({limit}) must not be below {request} ({asked})"
 
     def _too_much_for_a_scheduler(self) -> Iterator[str]:
         if self.cluster_max_memory is not None and self.scheduler_memory > self.cluster_max_memory:
@@ -75,6 +94,19 @@ class ClusterConfig(ClusterFields):
                 f"Scheduler cores request of {self.scheduler_cores:g} exceeds cluster cores limit of "
                 f"{self.cluster_max_cores:g}"
             )
+
+    def of_group(self, name: str) -> "ClusterConfig":
+        """The configuration as the workers of a group have it; of no group, or none that there is: this one."""
+        if (group := self.worker_groups.get(name)) is None:
+            return self
+        given = group.given
+        fields = merge_config({field: getattr(self, field) for field in given}, given)
+        for request in _WORKER_REQUESTS:
+            if request in given:
+                fields.setdefault(f"{request}_limit", given[request])
+        if "worker_cores" in given:
+            fields.setdefault("worker_threads", max(int(given["worker_cores"]), 1))
+        return self.model_copy(update={**fields, "worker_groups": {}})
 
     @property
     def max_workers(self) -> int | None:

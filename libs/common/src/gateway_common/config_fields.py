@@ -22,6 +22,7 @@ from gateway_common.config_types import (
     Memory,
     Namespace,
     PullSecrets,
+    Resources,
     Seconds,
 )
 from gateway_common.setting import setting
@@ -70,6 +71,12 @@ class ClusterFields(BaseModel):
         unit="threads",
         values="worker.threads",
         description="Threads of a worker. Default: its whole cores, at least one.",
+    )
+    worker_resources: Resources = setting(
+        {},
+        values="worker.resources",
+        description="Dask's abstract resources of a worker, as `{GPU: 1}`: tasks that ask for some run where they are. "
+        "Not those of Kubernetes, which extraContainerConfig sets.",
     )
     scheduler_memory: Memory = setting(
         2 * 2**30,
@@ -121,6 +128,14 @@ class ClusterFields(BaseModel):
         unit="seconds",
         values="worker.startTimeout",
         description="Seconds until a worker's pod must run, else another takes its place; 0: it may take for ever.",
+    )
+    worker_start_failure_limit: Count = setting(
+        5,
+        unit="workers",
+        values="worker.startFailureLimit",
+        description="Workers in a row that may fail before they have run for a minute; then no more are made until the "
+        "cluster is scaled anew. Until then each is replaced after a longer pause: 5 s, 10 s, up to 5 min. 0: any "
+        "number.",
     )
     cluster_max_memory: Memory | None = setting(
         None,

@@ -229,6 +229,23 @@ Labels = Annotated[dict[str, str], BeforeValidator(_texts(check_label_key, _labe
 Annotations = Annotated[dict[str, str], BeforeValidator(_texts(check_annotation_key, _text))]
 
 
+def _resources(value: Any, info: ValidationInfo) -> Any:
+    """Names that a command line can hold: `dask worker --resources "GPU=1 FAST=0.5"`."""
+    if not isinstance(value, Mapping) or is_stored(info):
+        return value
+    reasons: dict[str, str] = {}
+    for name, amount in value.items():
+        if not isinstance(name, str) or not re.fullmatch(r"[^\s=,\"']+", name):
+            reasons[str(name)] = "the name must be text without white space, quotes, commas and equal signs"
+        elif isinstance(amount, bool) or not isinstance(amount, int | float):
+            reasons[name] = f"expected a number, got {name_of_type(amount)}"
+        elif not 0 <= amount < math.inf:
+            reasons[name] = "expected a number that is not negative"
+    if reasons:
+        raise EntryErrors(reasons)
+    return value
+
+
 def _secrets(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, Mapping) or is_stored(info):
         return value
@@ -258,5 +275,6 @@ def _pull_secrets(value: Any, info: ValidationInfo) -> Any:
     return entries
 
 
+Resources = Annotated[dict[str, float], BeforeValidator(_resources)]
 EnvironmentSecrets = Annotated[dict[str, SecretKey], BeforeValidator(_secrets)]
 PullSecrets = Annotated[list[Manifest], BeforeValidator(_pull_secrets)]

@@ -69,6 +69,7 @@ def _spec_schema() -> dict[str, Any]:
     schema = _schema_of(DaskClusterSpec)
     config = _schema_of(ClusterConfig)
     # A later version's fields, or a subclass's, survive a round trip through this one.
+    config["properties"]["worker_groups"]["additionalProperties"] |= {"x-kubernetes-preserve-unknown-fields": True}
     schema["properties"]["config"] = {**config, "x-kubernetes-preserve-unknown-fields": True}
     return schema
 

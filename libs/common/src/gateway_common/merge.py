@@ -8,6 +8,9 @@ from typing import Any
 _PARTS_OF_MANIFESTS = re.compile(r".+_extra_.+_config")
 
 
+_WORKER_GROUPS = "worker_groups"
+
+
 def deep_merge(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     """`extra` merged into `base`: mappings merge, lists append, the rest is replaced (K-014). Neither is changed."""
     merged = dict(base)
@@ -26,7 +29,8 @@ def merge_config(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[
     """Fields of a cluster's configuration, those of a group or a declared option over those that stand already.
 
     Extra pod and container configuration merges in depth; other mappings, such as `environment` or labels, merge key
-    by key; anything else is replaced. Neither argument is changed.
+    by key; groups of workers merge field by field in the same way, and null removes one; anything else is replaced.
+    Neither argument is changed.
     """
     return {**base, **{name: _merge_field(name, base.get(name), value) for name, value in overrides.items()}}
 
@@ -34,4 +38,12 @@ def merge_config(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[
 def _merge_field(name: str, present: Any, value: Any) -> Any:
     if not isinstance(present, Mapping) or not isinstance(value, Mapping):
         return value
+    if name == _WORKER_GROUPS:
+        groups = {**present, **{group: _merge_group(present.get(group), fields) for group, fields in value.items()}}
+        return {group: fields for group, fields in groups.items() if fields is not None}
     return deep_merge(present, value) if _PARTS_OF_MANIFESTS.fullmatch(name) else {**present, **value}
+
+
+def _merge_group(present: Any, fields: Any) -> Any:
+    both = isinstance(present, Mapping) and isinstance(fields, Mapping)
+    return merge_config(present, fields) if both else fields

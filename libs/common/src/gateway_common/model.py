@@ -89,6 +89,19 @@ class WorkersStatus(WorkerCounts):
     groups: dict[str, WorkerCounts] = Field(default={}, description="The same of each named group.")
 
 
+class StartFailures(_Part):
+    """Workers of one group that failed to start in a row, as none of them has since run well.
+
+    A change of how many are wanted, or a worker that has run for a minute, makes it forgotten.
+    """
+
+    group: str = Field(default="", description="The group; empty: workers outside of groups.")
+    count: int = Field(ge=1, description="How many.")
+    last: str = Field(description="When the last one failed, RFC 3339.")
+    message: str = Field(default="", description="Why the last one failed, in words for people.")
+    replicas: int = Field(ge=0, description="How many workers were wanted then.")
+
+
 class SchedulerFailure(_Part):
     """What is kept of a scheduler that failed: its pod goes."""
 
@@ -109,6 +122,7 @@ class DaskClusterStatus(_Part):
         default=None,
         description="Above the numbers of all workers that may be gone: no worker gets one of theirs again.",
     )
+    start_failures: list[StartFailures] = Field(default=[], description="Workers that failed to start, by group.")
     scheduler_failure: SchedulerFailure | None = Field(default=None, description="How its scheduler failed.")
     credentials: str | None = Field(default=None, description="Name of the Secret with certificate, key and token.")
     scheduler_pod: str | None = Field(default=None, description="Name of the scheduler's Pod.")
@@ -121,4 +135,5 @@ class DaskClusterStatus(_Part):
         ge=0,
         description="How many of the wanted workers limits leave room for. Absent: as many as are wanted.",
     )
+    granted_groups: dict[str, int] = Field(default={}, description="The same of each named group that is short.")
     completion_time: str | None = Field(default=None, description="When it stopped or failed, RFC 3339.")

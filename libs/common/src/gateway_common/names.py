@@ -11,6 +11,8 @@ from gateway_common.errors import InvalidClusterName
 
 INSTANCE_LABEL = "gateway.dask.org/instance"
 CLUSTER_LABEL = "gateway.dask.org/cluster"
+#: Of worker pods in named groups; others have none.
+WORKER_GROUP_LABEL = "gateway.dask.org/worker-group"
 COMPONENT_LABEL = "app.kubernetes.io/component"
 NAME_LABEL = "app.kubernetes.io/name"
 APP_NAME = "dask-gateway"
@@ -24,6 +26,8 @@ SCHEDULER_STARTED_ANNOTATION = "gateway.dask.org/scheduler-started-at"
 
 #: On the controllers' Lease, from a leader that gave it back: what its successor must have seen before it acts.
 HANDOVER_ANNOTATION = "gateway.dask.org/handover"
+#: Written with it where the scheduler knows of groups of workers; those of dask-gateway 2026.3.0 don't.
+SCHEDULER_GROUPS_ANNOTATION = "gateway.dask.org/scheduler-worker-groups"
 
 SCHEDULER_PORT = 8786
 DASHBOARD_PORT = 8787
@@ -34,6 +38,9 @@ CREDENTIALS_PATH = "/etc/dask-credentials"
 CERTIFICATE_KEY = "dask.crt"
 PRIVATE_KEY_KEY = "dask.pem"
 API_TOKEN_KEY = "api-token"  # noqa: S105  # the name of a Secret's key, not a secret
+
+#: Letters of a worker group's name: a pod's name has room for more than this beside the cluster's, a person's eye not.
+LONGEST_WORKER_GROUP = 20
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -72,8 +79,18 @@ def scheduler_pod_name(name: str) -> str:
     return f"dask-scheduler-{name}"
 
 
-def worker_pod_name(name: str, slot: int) -> str:
-    return f"dask-worker-{name}-{slot}"
+def check_worker_group(name: str) -> None:
+    """Raise ValueError for what is no name of a group of workers."""
+    if len(name) > LONGEST_WORKER_GROUP or not _DNS_LABEL.fullmatch(name):
+        raise ValueError(
+            f"{name[:80]!r} is no name of a group of workers: expected at most {LONGEST_WORKER_GROUP} lower-case "
+            "letters, digits and '-', the first and the last no '-'"
+        )
+
+
+def worker_pod_name(name: str, slot: int, group: str = "") -> str:
+    """Of a cluster's worker. It is the worker's name in Dask, too: schedulers tell groups by it."""
+    return f"dask-worker-{name}-{group}-{slot}" if group else f"dask-worker-{name}-{slot}"
 
 
 def service_name(name: str) -> str:

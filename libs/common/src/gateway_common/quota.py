@@ -26,6 +26,7 @@ __all__ = [
     "has_limits",
     "lifetime_limit",
     "limits_on",
+    "own_room",
     "room_for_workers",
     "scopes",
     "usage_of",
@@ -108,19 +109,30 @@ def lifetime_limit(allowed: Allowances) -> float | None:
     return min((amounts.lifetime for amounts in allowed.values() if amounts.lifetime is not None), default=None)
 
 
-def usage_of(config: ClusterConfig, workers: int) -> Usage:
-    """What a cluster with so many workers uses."""
-    return Usage(
-        clusters=1,
-        workers=workers,
-        millicores=millicores(config.scheduler_cores) + workers * millicores(config.worker_cores),
-        memory=config.scheduler_memory + workers * config.worker_memory,
-    )
+def usage_of(config: ClusterConfig, workers: Mapping[str, int]) -> Usage:
+    """What a cluster with so many workers of each group uses; those of no group are of the group ""."""
+    scheduler = Usage(clusters=1, millicores=millicores(config.scheduler_cores), memory=config.scheduler_memory)
+    return sum((worker_usage(config.of_group(group), count) for group, count in workers.items()), scheduler)
 
 
-def worker_usage(config: ClusterConfig) -> Usage:
-    """What one more worker uses."""
-    return Usage(workers=1, millicores=millicores(config.worker_cores), memory=config.worker_memory)
+def worker_usage(config: ClusterConfig, count: int = 1) -> Usage:
+    """What so many workers of this configuration use."""
+    cores, memory = millicores(config.worker_cores), config.worker_memory
+    return Usage(workers=count, millicores=count * cores, memory=count * memory)
+
+
+def own_room(config: ClusterConfig, workers: Mapping[str, int], group: str = "") -> int | None:
+    """How many more workers of a group a cluster's own limits leave room for, beside so many of each group.
+
+    None: any number.
+    """
+    one, used = worker_usage(config.of_group(group)), usage_of(config, workers)
+    room = [] if config.cluster_max_workers is None else [config.cluster_max_workers - used.workers]
+    if config.cluster_max_memory is not None:
+        room.append((config.cluster_max_memory - used.memory) // one.memory)
+    if config.cluster_max_cores is not None and one.millicores:
+        room.append((millicores(config.cluster_max_cores) - used.millicores) // one.millicores)
+    return max(min(room), 0) if room else None
 
 
 def exceeded(allowed: Allowances, used: Used, asked: Usage) -> list[Excess]:

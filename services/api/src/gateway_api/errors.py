@@ -10,6 +10,7 @@
         ├── ClusterNotFound
         ├── ClusterNotRunning         there, but not in a state for this
         ├── ClusterFailedToStart      there is nothing to wait for
+        ├── SchedulerTooOld           it has no groups of workers
         ├── LimitReached              there is no room for another cluster
         ├── SchedulerUnreachable      the cluster's scheduler did not answer; the cluster is left alone
         └── TemporarilyUnavailable    .retry_after in seconds: a part of the gateway does not answer
@@ -48,6 +49,10 @@ class AuthenticationRequired(RequestRefused):
     def __init__(self, challenges: tuple[str, ...]) -> None:
         super().__init__("Authentication required")
         self.challenges = challenges
+
+
+class SchedulerTooOld(RequestRefused):
+    """The cluster runs, but the image of its scheduler can't do this."""
 
 
 class PermissionDenied(RequestRefused):

@@ -22,6 +22,7 @@ from gateway_api.errors import (
     NamespaceMissing,
     PermissionDenied,
     RequestRefused,
+    SchedulerTooOld,
     SchedulerUnreachable,
     TemporarilyUnavailable,
 )
@@ -48,6 +49,7 @@ STATUS_OF: dict[type[RequestRefused], int] = {
     ClusterNotRunning: 409,
     ClusterFailedToStart: 409,
     LimitReached: 409,
+    SchedulerTooOld: 409,
     SchedulerUnreachable: 409,
     TemporarilyUnavailable: 503,
 }

@@ -4,6 +4,7 @@ Everything here is synchronous: between a look at what is used and the booking o
 knows is a copy of what the informers show, so a controller that starts anew comes to the same end. No I/O, no clock.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -27,7 +28,8 @@ from gateway_common.quota import (
 )
 from gateway_common.reasons import Reason
 from gateway_controller.core.observed import Admission, Cluster, Entry, Observed, parse_config
-from gateway_controller.core.scaling import asked_workers
+from gateway_controller.core.scaling import asked_workers, groups_of
+from gateway_controller.core.starts import failures_of, has_given_up
 from gateway_controller.waiting import Limit, Line, Order, Shortage, Terms, Waiter, terms_of
 
 Wake = Callable[[ObjectKey], None]
@@ -45,7 +47,8 @@ class Admissions:
         #: Those of the booked that are on their way out.
         self._leaving: Ledger[ObjectKey] = Ledger()
         self._line = Line()
-        self._short: dict[ObjectKey, Shortage] = {}
+        #: By group.
+        self._short: dict[ObjectKey, dict[str, Shortage]] = {}
         self._uids: dict[ObjectKey, str] = {}
         #: Found undecided by this process: another may have begun with them.
         self._inherited: set[ObjectKey] = set()
@@ -115,7 +118,7 @@ class Admissions:
         cluster = observed.cluster
         key = _key(cluster)
         previous = self._line.leave(key)
-        waiter = previous or Waiter(_order(cluster), terms, usage_of(config, 0))
+        waiter = previous or Waiter(_order(cluster), terms, usage_of(config, {}))
         limits, excesses = self._limits_of(waiter, self._line.before(waiter))
         if previous and not previous.limits <= limits:
             self._freed.update(terms.scopes)
@@ -166,27 +169,42 @@ class Admissions:
     # how many workers it may have
 
     def _grant(self, observed: Observed, config: ClusterConfig, terms: Terms) -> Admission:
-        """As many as are there, and what fits of those that are wanted beyond."""
+        """As many as are there, and what fits of those that are wanted beyond: of one group after the other."""
         key = _key(observed.cluster)
-        present = _workers_present(observed)
-        live = sum(not pod.deleting and not pod.finished for pod in observed.workers)
-        wanted = asked_workers(observed.cluster, config)
         before = self._booked.booked(key)
-        self._put(observed, terms, usage_of(config, present))
-        missing = max(wanted - live, 0)
-        room = self._room(terms, config)
-        granted = missing if room.workers is None else min(missing, room.workers)
-        usage = usage_of(config, present + granted)
+        present = _workers_present(observed)
+        usage = usage_of(config, present)
         self._put(observed, terms, usage)
+        previous, short = self._short.pop(key, {}), dict[str, Shortage]()
+        workers: dict[str, int] = {}
+        said: list[str] = []
+        for group in groups_of(observed, config):
+            of_group = config.of_group(group)
+            live = sum(pod.group == group and not pod.deleting and not pod.finished for pod in observed.workers)
+            if _has_given_up(observed.cluster, of_group, group):
+                # what will not be made keeps no room from others; it gets some when this is forgotten
+                workers[group] = live
+                continue
+            wanted = asked_workers(observed.cluster, config, group)
+            missing = max(wanted - live, 0)
+            room = self._room(terms, of_group)
+            granted = missing if room.workers is None else min(missing, room.workers)
+            usage += worker_usage(of_group, granted)
+            self._put(observed, terms, usage)
+            if granted < missing:
+                limit = self._room(terms, of_group).limit
+                shortage = Shortage(live + granted, wanted, terms, of_group, limit, group=group)
+                short[group] = shortage = shortage.worded(previous.get(group))
+                workers[group] = shortage.have
+                # what only has to wait for its own predecessors is soon there, and not worth a word
+                said += [shortage.message] if shortage.missing > present[group] - live else []
         self._note_freed(terms, before, usage)
-        previous = self._short.pop(key, None)
-        if granted == missing:
+        if short:
+            self._short[key] = short
+        if not workers:
             return terms.admitted
-        shortage = Shortage(live + granted, wanted, terms, config, self._room(terms, config).limit)
-        self._short[key] = shortage = shortage.worded(previous)
-        # what only has to wait for its own predecessors is soon there, and not worth a word
-        said = shortage.message if shortage.missing > present - live else ""
-        return replace(terms.admitted, workers=shortage.have, shortage=said)
+        groups = tuple((group, count) for group, count in sorted(workers.items()) if group)
+        return replace(terms.admitted, workers=workers.get(""), groups=groups, shortage="; ".join(said))
 
     def _room(self, terms: Terms, config: ClusterConfig) -> Room:
         """For more workers: none where clusters wait for the same, or growth would keep them waiting for ever."""
@@ -210,7 +228,7 @@ class Admissions:
         try:
             usage = usage_of(parse_config(cluster.config), workers)
         except InvalidConfig:
-            usage = before or Usage(clusters=1, workers=workers)
+            usage = before or Usage(clusters=1, workers=workers.total())
         self._put(observed, terms, usage)
         self._note_freed(terms, before, usage)
 
@@ -247,16 +265,22 @@ class Admissions:
         freed, self._freed = self._freed, set()
         self._let_in(freed)
         self._freed = set()
-        for key, shortage in list(self._short.items()):
-            if freed.isdisjoint(shortage.terms.scopes):
-                continue
-            room = self._room(shortage.terms, shortage.config)
-            more = shortage.missing if room.workers is None else min(shortage.missing, room.workers)
-            booked = self._booked.booked(key)
-            if more > 0 and booked:
-                self._booked.put(key, shortage.terms.scopes, booked + shortage.usage(more))
+        for key, shortages in list(self._short.items()):
+            for group, shortage in list(shortages.items()):
+                if not freed.isdisjoint(shortage.terms.scopes) and self._hand_workers(key, shortage):
+                    del shortages[group]
+                    self._wake(key)
+            if not shortages:
                 del self._short[key]
-                self._wake(key)
+
+    def _hand_workers(self, key: ObjectKey, shortage: Shortage) -> bool:
+        room = self._room(shortage.terms, shortage.config)
+        more = shortage.missing if room.workers is None else min(shortage.missing, room.workers)
+        booked = self._booked.booked(key)
+        if more <= 0 or not booked:
+            return False
+        self._booked.put(key, shortage.terms.scopes, booked + shortage.usage(more))
+        return True
 
     def _let_in(self, freed: set[Scope]) -> None:
         older: frozenset[Limit] = frozenset()
@@ -290,9 +314,13 @@ def _key(cluster: Cluster) -> ObjectKey:
     return ObjectKey(cluster.namespace, cluster.name)
 
 
-def _workers_present(observed: Observed) -> int:
-    """All that may use something, those on their way out too."""
-    return sum(pod is not observed.scheduler and not pod.finished for pod in observed.pods)
+def _workers_present(observed: Observed) -> Counter[str]:
+    """All that may use something, by group, those on their way out too."""
+    return Counter(pod.group for pod in observed.pods if pod is not observed.scheduler and not pod.finished)
+
+
+def _has_given_up(cluster: Cluster, config: ClusterConfig, group: str) -> bool:
+    return has_given_up(failures_of(cluster.status, group, cluster.replicas_of(group)), config)
 
 
 def _order(cluster: Cluster) -> Order:

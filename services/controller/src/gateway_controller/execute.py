@@ -19,7 +19,7 @@ from gateway_common.kube import KubeClient
 from gateway_common.manifests.installation import Installation
 from gateway_common.manifests.metadata import with_owner
 from gateway_common.model import DaskClusterStatus
-from gateway_common.names import CLUSTER_LABEL, INSTANCE_LABEL, scheduler_pod_name
+from gateway_common.names import CLUSTER_LABEL, INSTANCE_LABEL, WORKER_GROUP_LABEL, scheduler_pod_name
 from gateway_common.object_store import ObjectKey
 from gateway_common.reasons import Reason
 from gateway_common.resources import DASKCLUSTERS, PODS, SECRETS, Resource
@@ -128,7 +128,9 @@ class Executor:
         try:
             await self._create(run.cluster, PODS, manifest)
         except KubeUnavailable:
-            self._informers.doubt_slot(run.key, slot_of(manifest["metadata"]["name"]))
+            metadata = manifest["metadata"]
+            group = metadata["labels"].get(WORKER_GROUP_LABEL, "")
+            self._informers.doubt_slot(run.key, group, slot_of(metadata["name"]))
             raise
 
     async def _create(self, cluster: Cluster, resource: Resource, manifest: dict[str, Any]) -> dict[str, Any]:

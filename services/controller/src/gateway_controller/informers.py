@@ -31,7 +31,7 @@ class Informers:
         self._known_clusters: dict[ObjectKey, Cluster] = {}
         self._known_pods: dict[ObjectKey, Pod] = {}
         self._next_slots: dict[ObjectKey, int] = {}
-        self._unsure_slots: dict[ObjectKey, set[int]] = {}
+        self._unsure_slots: dict[ObjectKey, set[tuple[str, int]]] = {}
         selector = instance_selector(instance)
         self.clusters: Informer[Cluster] = Informer(
             client,
@@ -86,13 +86,13 @@ class Informers:
         """
         return self._next_slots.get(cluster, 0)
 
-    def unsure_slots(self, cluster: ObjectKey) -> set[int]:
-        """Numbers of workers of which it is not known whether they have been made."""
+    def unsure_slots(self, cluster: ObjectKey) -> set[tuple[str, int]]:
+        """Groups and numbers of workers of which it is not known whether they have been made."""
         return self._unsure_slots.get(cluster, set())
 
-    def doubt_slot(self, cluster: ObjectKey, slot: int) -> None:
+    def doubt_slot(self, cluster: ObjectKey, group: str, slot: int) -> None:
         """The answer to a worker's creation was lost. Asking for the same one again makes sure that there is one."""
-        self._unsure_slots.setdefault(cluster, set()).add(slot)
+        self._unsure_slots.setdefault(cluster, set()).add((group, slot))
 
     def _cluster_changed(self, key: ObjectKey, new: Cluster | None) -> None:
         if _replace(self._known_clusters, key, new) != new:
@@ -110,7 +110,7 @@ class Informers:
             self._forget_slots(cluster)
         elif pod.slot >= self._next_slots.get(cluster, 0):
             self._next_slots[cluster] = pod.slot + 1
-        self.unsure_slots(cluster).discard(pod.slot)
+        self.unsure_slots(cluster).discard((pod.group, pod.slot))
         match classify_change(old, new):
             case Wake.NOW:
                 self._wake(cluster)

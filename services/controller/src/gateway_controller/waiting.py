@@ -122,9 +122,11 @@ class Shortage:
     have: int
     wanted: int
     terms: Terms
+    #: That of the workers' group.
     config: ClusterConfig
     limit: Excess | None
     message: str = ""
+    group: str = ""
 
     @property
     def missing(self) -> int:
@@ -132,15 +134,15 @@ class Shortage:
 
     def usage(self, workers: int) -> Usage:
         """What so many more workers use."""
-        one = worker_usage(self.config)
-        return Usage(0, workers, workers * one.millicores, workers * one.memory)
+        return worker_usage(self.config, workers)
 
     def worded(self, previous: "Shortage | None") -> "Shortage":
         """With a message: the previous one, unless more than the usage of others has changed."""
         if previous and previous.message and self._facts == previous._facts:
             return replace(self, message=previous.message)
         why = self.limit.sentence("a worker needs") if self.limit else "clusters that wait for room go first"
-        return replace(self, message=f"{self.have} of {self.wanted} workers: {why}")
+        workers = f"workers of group {self.group}" if self.group else "workers"
+        return replace(self, message=f"{self.have} of {self.wanted} {workers}: {why}")
 
     @property
     def _facts(self) -> tuple[object, ...]:

@@ -174,6 +174,68 @@ gateway:
     assert groups["staff"].backend == {"image": "quay.io/c/d:2"}
 
 
+def test_groups_of_workers_have_the_keys_of_workers(values: Write) -> None:
+    file = values("""
+gateway:
+  backend:
+    image: {name: quay.io/a/b, tag: "1"}
+    workerGroups:
+      gpu:
+        image: {tag: gpu}
+        cores: {request: 4, limit: 8}
+        memory: {request: 16G}
+        threads: 2
+        resources: {GPU: 1}
+        environment: {A: b, KEY: {valueFrom: {secretKeyRef: {name: storage, key: key}}}}
+        extraPodConfig: {nodeSelector: {pool: gpu}}
+      spare: {}
+  groups:
+    students:
+      backend:
+        workerGroups:
+          gpu: {image: {name: quay.io/c/d}, cores: {request: 1}}
+          spare: null
+""")
+    configuration = load(file).configuration
+    assert configuration.backend["worker_groups"] == {
+        "gpu": {
+            "image": "quay.io/a/b:gpu",
+            "worker_cores": 4,
+            "worker_cores_limit": 8,
+            "worker_memory": "16G",
+            "worker_threads": 2,
+            "worker_resources": {"GPU": 1},
+            "environment": {"A": "b"},
+            "environment_secrets": {"KEY": {"name": "storage", "key": "key"}},
+            "worker_extra_pod_config": {"nodeSelector": {"pool": "gpu"}},
+        },
+        "spare": {},
+    }
+    assert configuration.groups["students"].backend == {
+        "worker_groups": {"gpu": {"image": "quay.io/c/d:1", "worker_cores": 1}}
+    }
+
+
+@pytest.mark.parametrize(
+    ("group", "problem"),
+    [
+        (
+            "gpu: {coress: {request: 1}}",
+            "gpu.coress: unknown key: did you mean gateway.backend.workerGroups.gpu.cores?",
+        ),
+        ("gpu: {resources: {GPU: x}}", "gpu.resources.GPU: expected a number, got text"),
+        ("gpu: {scheduler: {}}", "gpu.scheduler: unknown key"),
+        ("gpu: 3", "gpu: expected an object, got a number"),
+        ("GPU: {threads: 1}", "'GPU' is no name of a group of workers"),
+        ("gpu: {memory: {request: 2G, limit: 1G}}", "worker_groups.gpu: worker_memory_limit"),
+    ],
+)
+def test_what_is_wrong_with_a_group_of_workers_is_named(values: Write, group: str, problem: str) -> None:
+    with pytest.raises(InvalidConfig) as caught:
+        load(values(f"gateway: {{backend: {{workerGroups: {{{group}}}}}}}"))
+    assert problem in str(caught.value)
+
+
 def test_variables_from_secrets(values: Write) -> None:
     file = values("""
 gateway:

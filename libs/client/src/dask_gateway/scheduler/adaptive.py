@@ -31,15 +31,24 @@ class AdaptiveWindow:
 
 
 class Adaptive:
-    """Asks the scheduler for its target every ``period`` seconds and passes decisions to ``scale``."""
+    """Asks the scheduler for its target every ``period`` seconds and passes decisions to ``scale``.
+
+    count_others   how many workers there are that others scale; they are part of the scheduler's target
+    """
 
     def __init__(
-        self, scheduler: Any, period: float, get_count: Callable[[], int], scale: Callable[[int], None]
+        self,
+        scheduler: Any,
+        period: float,
+        get_count: Callable[[], int],
+        scale: Callable[[int], None],
+        count_others: Callable[[], int] = lambda: 0,
     ) -> None:
         self._scheduler = scheduler
         self._period = period
         self._get_count = get_count
         self._scale = scale
+        self._count_others = count_others
         self._window = AdaptiveWindow(None, None)
         self._task: asyncio.Task[None] | None = None
 
@@ -62,6 +71,7 @@ class Adaptive:
         while True:
             try:
                 target = self._scheduler.adaptive_target(target_duration=_TARGET_DURATION)
+                target = max(target - self._count_others(), 0)
                 self._scale(self._window.decide(target, self._get_count()))
             except Exception:
                 logger.warning("Error in adaptive loop", exc_info=True)

@@ -30,7 +30,11 @@ class HealthHandler(web.RequestHandler):
 
 
 class CommandHandler(web.RequestHandler):
-    """Takes the gateway's commands, ``{"op": "scale", "count": 3}`` and ``{"op": "adapt", "minimum": 1, ...}``."""
+    """Takes the gateway's commands.
+
+    ``{"op": "scale", "count": 3}``, with ``"group": "gpu"`` where a group's workers are meant, and
+    ``{"op": "adapt", "minimum": 1, ...}``.
+    """
 
     def initialize(self, service: "GatewaySchedulerService", token: str) -> None:
         """Take the route's arguments."""
@@ -54,7 +58,7 @@ class CommandHandler(web.RequestHandler):
     def _carry_out(self, command: dict[str, Any]) -> None:
         match command["op"]:
             case "scale":
-                self.service.scale(command["count"])
+                self.service.scale(command["count"], command["group"])
             case "adapt":
                 self.service.adapt(command["minimum"], command["maximum"], command["active"])
 
@@ -69,13 +73,20 @@ def parse_command(body: bytes) -> dict[str, Any]:
         raise ValueError("the body must be a JSON object")
     match message.get("op"):
         case "scale":
-            return {"op": "scale", "count": _worker_count(message, "count")}
+            return {"op": "scale", "count": _worker_count(message, "count"), "group": _group(message)}
         case "adapt":
             bounds = {
                 key: None if message.get(key) is None else _worker_count(message, key) for key in ("minimum", "maximum")
             }
             return {"op": "adapt", **bounds, "active": bool(message.get("active", True))}
     raise ValueError("op must be one of {scale, adapt}")
+
+
+def _group(message: dict[str, Any]) -> str:
+    group = message.get("group") or ""
+    if not isinstance(group, str):
+        raise ValueError(f"group must be a name, got {group!r}")
+    return group
 
 
 def _worker_count(message: dict[str, Any], key: str) -> int:

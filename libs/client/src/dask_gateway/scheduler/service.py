@@ -7,6 +7,7 @@ because only the scheduler knows what they hold.
 
 import asyncio
 import logging
+from collections import Counter
 from typing import Any
 
 from distributed.comm import get_address_host
@@ -19,7 +20,7 @@ from dask_gateway.scheduler.gateway_api import GatewayClient
 from dask_gateway.scheduler.heartbeat import Heartbeat
 from dask_gateway.scheduler.idle import shut_down_when_idle
 from dask_gateway.scheduler.routes import make_application
-from dask_gateway.scheduler.workers import WorkerLedger
+from dask_gateway.scheduler.workers import WorkerLedger, group_of
 
 logger = logging.getLogger("distributed.scheduler.gateway")
 
@@ -46,15 +47,24 @@ class GatewaySchedulerService:
     ) -> None:
         self.scheduler = scheduler
         self.gateway = gateway
-        self.count = 0
+        self.counts: dict[str, int] = {"": 0}  # by group; only of those that somebody has scaled
         self.port = 0
         self.idle_timeout = max(0.0, idle_timeout)
         self._reports_losses = heartbeat_period > 0
         self._heartbeat = Heartbeat(self._send_heartbeat, heartbeat_period if heartbeat_period > 0 else _QUIET_SILENCE)
-        self._adaptive = Adaptive(scheduler, adaptive_period, lambda: self.count, self._set_count)
+        self._cluster = gateway.cluster_name.rpartition(".")[2]
+        self._adaptive = Adaptive(
+            scheduler, adaptive_period, lambda: self.count, self._set_count, count_others=self._count_in_groups
+        )
         self._workers = WorkerLedger(on_join=self._worker_joined, on_loss=self._worker_lost)
+        self._surplus_check: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._server = HTTPServer(make_application(self, gateway.token))
+
+    @property
+    def count(self) -> int:
+        """How many workers there should be outside of groups."""
+        return self.counts[""]
 
     def listen(self, host: str, port: int) -> None:
         """Serve at ``host:port`` (an empty host is every address, port 0 any free one), and begin to report."""
@@ -70,15 +80,18 @@ class GatewaySchedulerService:
         """Stop serving and reporting. distributed calls this when the scheduler closes."""
         self._adaptive.stop()
         self._server.stop()
+        if self._surplus_check is not None:
+            self._surplus_check.cancel()
         for task in self._tasks:
             task.cancel()
 
     # What the gateway asks for
 
-    def scale(self, count: int) -> None:
-        """Have ``count`` workers from now on, whatever the load."""
-        self._adaptive.stop()
-        self._set_count(count)
+    def scale(self, count: int, group: str = "") -> None:
+        """Have ``count`` workers from now on, whatever the load; of a group, or outside of groups."""
+        if not group:
+            self._adaptive.stop()
+        self._set_count(count, group)
 
     def adapt(self, minimum: int | None, maximum: int | None, active: bool) -> None:
         """Begin or change adaptive scaling, or end it when not ``active``."""
@@ -87,10 +100,12 @@ class GatewaySchedulerService:
         else:
             self._adaptive.stop()
 
-    def _set_count(self, count: int) -> None:
-        if count != self.count:
-            logger.info("Requesting scale to %s workers from %s", count, self.count)
-            self.count = count
+    def _set_count(self, count: int, group: str = "") -> None:
+        before = self.counts.get(group, 0)
+        if count != before:
+            whose = f" of group {group}" if group else ""
+            logger.info("Requesting scale to %s workers%s from %s", count, whose, before)
+            self.counts[group] = count
             self._heartbeat.send_now()
 
     # What the gateway is told
@@ -107,6 +122,7 @@ class GatewaySchedulerService:
                 "active_workers": [name for name in self._workers.active if name not in leaving],
                 "closing_workers": [*self._workers.closing, *leaving],
                 "closed_workers": list(reported_closed),
+                "groups": {group: count for group, count in self.counts.items() if group},
             }
         )
         self._workers.closed -= reported_closed
@@ -117,12 +133,29 @@ class GatewaySchedulerService:
 
     def _surplus_workers(self) -> list[Any]:
         """Names of workers that should leave, the cheapest ones first. May be fewer than there are too many."""
-        surplus = len(self._workers.active) - self.count
-        if surplus <= 0:
+        surplus = self._surplus()
+        if not surplus:
             return []
-        # The scheduler counts the ones that are closing, and may suggest them again.
-        candidates = self.scheduler.workers_to_close(n=surplus + len(self._workers.closing), attribute="name")
-        return [name for name in candidates if name in self._workers.active][:surplus]
+        # All of them, the cheapest first: the scheduler knows neither groups nor who is closing.
+        candidates = self.scheduler.workers_to_close(n=len(self.scheduler.workers), attribute="name")
+        leaving = []
+        for name in candidates:
+            group = self._group_of(name)
+            if name in self._workers.active and surplus.get(group, 0) > 0:
+                surplus[group] -= 1
+                leaving.append(name)
+        return leaving
+
+    def _surplus(self) -> dict[str, int]:
+        """How many workers too many there are, by group; groups without any are left out."""
+        active = Counter(map(self._group_of, self._workers.active))
+        return {group: active[group] - count for group, count in self.counts.items() if active[group] > count}
+
+    def _group_of(self, name: Any) -> str:
+        return group_of(name, self._cluster)
+
+    def _count_in_groups(self) -> int:
+        return sum(bool(self._group_of(name)) for name in self._workers.active)
 
     async def _retire(self, names: list[Any]) -> None:
         """Retire workers beside the heartbeats: moving their data takes as long as it takes."""
@@ -143,8 +176,18 @@ class GatewaySchedulerService:
     # What the scheduler reports
 
     def _worker_joined(self) -> None:
-        if len(self._workers.active) > self.count:
+        if len(self.counts) > 1:
+            # which of them are too many is looked at once for all that join together: they may be thousands
+            self._surplus_check = self._surplus_check or asyncio.get_running_loop().call_later(
+                _SETTLING, self._check_surplus
+            )
+        elif len(self._workers.active) > self.count:
             self._heartbeat.send_within(_SETTLING)
+
+    def _check_surplus(self) -> None:
+        self._surplus_check = None
+        if self._surplus():
+            self._heartbeat.send_now()
 
     def _worker_lost(self) -> None:
         if self._reports_losses:

@@ -6,6 +6,15 @@ from typing import Any
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 
+def group_of(worker_name: Any, cluster: str) -> str:
+    """The group of a worker, which its name tells: ``dask-worker-<cluster>-<group>-3``; empty: it is in none.
+
+    cluster   the DaskCluster's name, without its namespace
+    """
+    rest = str(worker_name).removeprefix(f"dask-worker-{cluster}-")
+    return rest.rpartition("-")[0] if rest != str(worker_name) else ""
+
+
 class WorkerLedger(SchedulerPlugin):  # type: ignore[misc]  # distributed is untyped here
     """Workers by name. A name is in one of the three sets at most.
 

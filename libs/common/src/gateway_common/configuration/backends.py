@@ -36,8 +36,7 @@ def _each(place: Path, fields: Any, sources: Mapping[Path, Source]) -> Iterator[
         return
     for name, value in fields.items():
         for where, reason in problems_of_overrides({name: value}):
-            source, key = _called((*place, name), sources)
-            yield Problem(source, dotted((key, *where[1:])), reason)
+            yield Problem(*_called((*place, *(where or (name,))), sources), reason)
 
 
 def _together(
@@ -53,5 +52,5 @@ def _called(place: Path, sources: Mapping[Path, Source]) -> tuple[str, str]:
     """Where a setting was made, and what it is called there."""
     for length in range(len(place), 0, -1):
         if source := sources.get(place[:length]):
-            return source.place, ".".join((source.key, *place[length:]))
-    return "", ".".join(place)
+            return source.place, dotted((source.key, *place[length:]))
+    return "", dotted(place)

@@ -19,8 +19,9 @@ from gateway_common.configuration.model import Configuration
 from gateway_common.configuration.options import GroupSettings
 from gateway_common.configuration.sources import Path
 from gateway_common.setting import unit_of, values_of
+from gateway_common.worker_groups import WorkerGroup
 
-#: Where a group's name stands, in keys and in paths of settings.
+#: Where the name of a group, of users or of workers, stands in keys and in paths of settings.
 ANY_NAME = "*"
 BACKEND = "gateway.backend"
 GROUP = f"gateway.groups.{ANY_NAME}"
@@ -130,13 +131,24 @@ def _backend_keys(prefix: str = BACKEND, where: Path = ("backend",)) -> Iterator
     """Those of a cluster's configuration. What they are not set to, the built-in default is."""
     for name, info in ClusterConfig.model_fields.items():
         for values_key in values_of(info):
-            default = info.default if info.default in ({}, []) else None
-            yield _key(f"{prefix}.{values_key}", info, (*where, name), default)
+            if name == "worker_groups":
+                yield from _worker_group_keys(f"{prefix}.{values_key}.{ANY_NAME}", (*where, name, ANY_NAME))
+            else:
+                default = info.default if info.default in ({}, []) else None
+                yield _key(f"{prefix}.{values_key}", info, (*where, name), default)
     image, _, tag = str(ClusterConfig.model_fields["image"].default).rpartition(":")
     of_general = prefix == BACKEND
     for part, usual, text in (("name", image, "without its tag"), ("tag", tag, "its tag alone")):
         path = (*prefix.split("."), "image", part)
         yield Key(path, str, f"The image of scheduler and workers, {text}.", default=usual if of_general else None)
+
+
+def _worker_group_keys(prefix: str, where: Path) -> Iterator[Key]:
+    for name, info in WorkerGroup.model_fields.items():
+        for values_key in values_of(info):
+            yield _key(f"{prefix}.{values_key}", info, (*where, name), None)
+    for part, text in (("name", "without its tag"), ("tag", "its tag alone")):
+        yield Key((*prefix.split("."), "image", part), str, f"The image of the group's workers, {text}.")
 
 
 def _limit_keys() -> Iterator[Key]:

@@ -90,7 +90,9 @@ def _source(path: Path, sources: Mapping[Path, Source]) -> str:
     for length in range(len(path), 0, -1):
         if source := sources.get(path[:length]):
             return str(source)
-    return DEFAULT
+    # what is put together from several settings, as groups of workers are
+    parts = dict.fromkeys(str(source) for place, source in sources.items() if place[: len(path)] == path)
+    return ", ".join(parts) or DEFAULT
 
 
 def _hide(value: Any) -> Any:

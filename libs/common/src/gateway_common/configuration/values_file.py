@@ -115,6 +115,8 @@ def _check(section: Section, tree: Mapping[str, Any], path: Path) -> Iterator[_R
         elif value is None:
             yield _Right(here, None)
         elif isinstance(known, Section):
+            # a name alone may say something
+            yield from [_Right(here, {})] if known is section.each and value == {} else ()
             yield from _check_section(known, value, here)
         else:
             yield from _check_key(known, value, here)

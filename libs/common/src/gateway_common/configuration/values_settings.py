@@ -19,6 +19,8 @@ def settings_of_values(values: Values) -> tuple[dict[Path, Any], dict[Path, Sour
         for setting, meant in _settings(path, key, value):
             settings[setting] = meant
             sources[setting] = _source(values, path)
+    for place in _groups_without_keys(values):
+        settings[place] = {}
     images = _images(values)
     settings.update({setting: image for setting, (image, _) in images.items()})
     sources.update({setting: source for setting, (_, source) in images.items()})
@@ -36,7 +38,8 @@ def place_setting(settings: dict[str, Any], path: Path, value: Any) -> None:
 
 def _settings(path: Path, key: Key, value: Any) -> Iterator[tuple[Path, Any]]:
     for template in key.settings:
-        setting = tuple(path[key.path.index(ANY_NAME)] if part == ANY_NAME else part for part in template)
+        names = iter([name for name, part in zip(path, key.path, strict=True) if part == ANY_NAME])
+        setting = tuple(next(names) if part == ANY_NAME else part for part in template)
         if key.cluster_field == "environment":
             plain, secrets, _ = split_environment(value)
             if plain or not secrets:
@@ -51,20 +54,48 @@ def _source(values: Values, path: Path) -> Source:
     return Source(", ".join(map(str, values.files.get(path, ()))), ".".join(path))
 
 
+def _groups_without_keys(values: Values) -> Iterator[Path]:
+    """Groups of workers that are like all others: `workerGroups: {spare: {}}`."""
+    gateway = values.tree.get("gateway", {})
+    backends: dict[Path, Any] = {("backend",): gateway.get("backend", {})}
+    backends |= {("groups", name, "backend"): of.get("backend", {}) for name, of in gateway.get("groups", {}).items()}
+    for place, backend in backends.items():
+        groups = backend.get("workerGroups", {})
+        yield from ((*place, "worker_groups", name) for name, group in groups.items() if not group)
+
+
 def _images(values: Values) -> dict[Path, tuple[str, Source]]:
     """Images that are given in parts; the part that is missing is that of the default, for a group the general one."""
     gateway = values.tree.get("gateway", {})
-    general = gateway.get("backend", {}).get("image")
     found: dict[Path, tuple[str, Source]] = {}
-    image = general if isinstance(general, str) else _joined(general or {}, _DEFAULT_IMAGE)
-    if isinstance(general, Mapping) and image:
-        found["backend", "image"] = image, _image_source(values, ("gateway", "backend", "image"), general)
+    place: Path = ("gateway", "backend")
+    setting: Path = ("backend",)
+    image = _images_of(values, place, setting, gateway.get("backend", {}), _DEFAULT_IMAGE, found)
     for name, group in gateway.get("groups", {}).items():
-        parts = group.get("backend", {}).get("image")
-        if isinstance(parts, Mapping) and (joined := _joined(parts, image or _DEFAULT_IMAGE)):
-            place = ("gateway", "groups", name, "backend", "image")
-            found["groups", name, "backend", "image"] = joined, _image_source(values, place, parts)
+        place, setting = ("gateway", "groups", name, "backend"), ("groups", name, "backend")
+        _images_of(values, place, setting, group.get("backend", {}), image, found)
     return found
+
+
+def _images_of(
+    values: Values,
+    place: Path,
+    setting: Path,
+    backend: Mapping[str, Any],
+    general: str,
+    found: dict[Path, tuple[str, Source]],
+) -> str:
+    """Add the images of one backend and its groups of workers to those that are found; returns the former."""
+    given = backend.get("image")
+    image = given if isinstance(given, str) else _joined(given or {}, general)
+    if image and isinstance(given, Mapping):
+        found[(*setting, "image")] = image, _image_source(values, (*place, "image"), given)
+    for name, group in backend.get("workerGroups", {}).items():
+        where = (*place, "workerGroups", name, "image")
+        parts = group.get("image")
+        if isinstance(parts, Mapping) and (own := _joined(parts, image or general)):
+            found[(*setting, "worker_groups", name, "image")] = own, _image_source(values, where, parts)
+    return image or general
 
 
 def _joined(parts: Mapping[str, Any], default: str) -> str | None:

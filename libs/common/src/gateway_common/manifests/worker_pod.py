@@ -10,6 +10,7 @@ from gateway_common.names import (
     DASHBOARD_PORT,
     SCHEDULER_PORT,
     WORKER_COMPONENT,
+    WORKER_GROUP_LABEL,
     ClusterName,
     service_name,
     worker_pod_name,
@@ -22,17 +23,17 @@ _DEFAULT_ENVIRONMENT = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "for
 
 
 def build_worker_pods(
-    installation: Installation, cluster: ClusterName, config: ClusterConfig, slots: Iterable[int]
+    installation: Installation, cluster: ClusterName, config: ClusterConfig, slots: Iterable[int], group: str = ""
 ) -> list[Manifest]:
-    """One Pod a slot; they differ in nothing but their name."""
-    template = _build_template(installation, cluster, config)
+    """One Pod a slot; they differ in nothing but their name. `config` is the cluster's, whatever the group."""
+    template = _build_template(installation, cluster, config.of_group(group), group)
     return [
-        {**template, "metadata": {**template["metadata"], "name": worker_pod_name(cluster.name, slot)}}
+        {**template, "metadata": {**template["metadata"], "name": worker_pod_name(cluster.name, slot, group)}}
         for slot in slots
     ]
 
 
-def _build_template(installation: Installation, cluster: ClusterName, config: ClusterConfig) -> Manifest:
+def _build_template(installation: Installation, cluster: ClusterName, config: ClusterConfig, group: str) -> Manifest:
     limit_cores = config.worker_cores_limit or config.worker_cores
     limit_memory = config.worker_memory_limit or config.worker_memory
     pod_name = {"name": _WORKER_NAME, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
@@ -50,11 +51,16 @@ def _build_template(installation: Installation, cluster: ClusterName, config: Cl
     metadata = build_metadata(
         installation,
         cluster,
-        worker_pod_name(cluster.name, 0),
+        worker_pod_name(cluster.name, 0, group),
         WORKER_COMPONENT,
         config.worker_extra_pod_labels,
         config.worker_extra_pod_annotations,
     )
+    if group:
+        metadata["labels"][WORKER_GROUP_LABEL] = group
+    else:
+        # whatever the operator's labels say: the controller counts by it
+        metadata["labels"].pop(WORKER_GROUP_LABEL, None)
     return build_pod(
         cluster,
         config,
@@ -78,4 +84,11 @@ def _worker_args(cluster: ClusterName, config: ClusterConfig, memory_limit: int)
         str(config.worker_threads or max(int(config.worker_cores), 1)),
         "--memory-limit",
         str(memory_limit),
+        *_resource_args(config),
     ]
+
+
+def _resource_args(config: ClusterConfig) -> list[str]:
+    if not config.worker_resources:
+        return []
+    return ["--resources", " ".join(f"{name}={amount:.15g}" for name, amount in config.worker_resources.items())]

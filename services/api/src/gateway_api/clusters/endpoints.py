@@ -18,6 +18,7 @@ from gateway_api.clusters.schemas import (
     CreateRequest,
     ScaledModel,
     ScaleRequest,
+    ScaleRequest2,
 )
 from gateway_api.clusters.service import ClusterService, parse_statuses
 from gateway_api.direct_route import DirectRoute
@@ -133,6 +134,20 @@ async def stop_cluster(cluster: str, caller: UserOrCluster, service: Service) ->
 async def scale_cluster(cluster: str, request: Request, user: CurrentUser, service: Service) -> Response:
     """Tells the scheduler. More than the cluster's limit is capped, which `msg` says."""
     notice = await service.scale(user, cluster, await json_body(request, ScaleRequest))
+    return json_response({"ok": notice is None, "msg": notice})
+
+
+@described_router.post(
+    "/{cluster}/scale",
+    summary="Set the number of workers, also of a group",
+    response_model=ScaledModel,
+    responses=errors(401, 403, 404, 409, 413, 422),
+    openapi_extra=body_of(ScaleRequest2),
+)
+async def scale_group(cluster: str, request: Request, user: CurrentUser, service: Service) -> Response:
+    """Tells the scheduler. More than the cluster's limit is capped, which `msg` says."""
+    asked = await json_body(request, ScaleRequest2)
+    notice = await service.scale(user, cluster, asked, asked.group or "")
     return json_response({"ok": notice is None, "msg": notice})
 
 

@@ -12,7 +12,7 @@ from gateway_api.clusters.record import LIVE, ClusterStatus, NewCluster, Record
 from gateway_api.clusters.repository import ClusterRepository
 from gateway_api.errors import LimitReached
 from gateway_api.single_flight import FreshFlight
-from gateway_common.config import stored_cluster_config
+from gateway_common.config import ClusterConfig, stored_cluster_config
 from gateway_common.configuration.model import Configuration
 from gateway_common.errors import InvalidConfig
 from gateway_common.names import ClusterName
@@ -32,6 +32,7 @@ from gateway_common.quota import (
     room_for_workers,
     scopes,
     usage_of,
+    worker_usage,
 )
 
 #: Seconds that a new cluster's user waits for the controller's decision, which takes a fraction of one.
@@ -86,23 +87,29 @@ class Limits:
         if latest is not None and latest.active and latest.status not in LIVE and latest.reason == QUOTA_EXCEEDED:
             raise LimitReached(latest.message or "There is no room for another cluster")
 
-    def workers_for(self, record: Record) -> Room:
-        """How many workers a cluster may have, those that it has included, and the limit that is the reason."""
+    def workers_for(self, record: Record, group: str = "") -> Room:
+        """How many workers of a group a cluster may have, those that it has included, and the limit that is the reason.
+
+        Of "": how many outside of groups.
+        """
         allowed = self._allowed(record.user, record.groups)
-        booked = self._used.booked(record.name)
-        if not allowed or booked is None:
+        if not allowed or record.name not in self._used:
             return Room(None)
         try:
-            room = room_for_workers(allowed, self._used.used, stored_cluster_config(dict(record.config)))
+            config = stored_cluster_config(dict(record.config))
         except InvalidConfig:
             return Room(None)
-        return room if room.workers is None else replace(room, workers=booked.workers + room.workers)
+        room = room_for_workers(allowed, self._used.used, config.of_group(group))
+        if room.workers is None:
+            return room
+        latest = self._repository.cached(record.name) or record
+        return replace(room, workers=self._counted(latest, config).get(group, 0) + room.workers)
 
     def _allowed(self, user: str, groups: Sequence[str]) -> Allowances:
         return allowances(self._configuration, user, groups) if self._limited else {}
 
     async def _take_place(self, new: NewCluster) -> None:
-        asked = usage_of(stored_cluster_config(dict(new.config)), 0)
+        asked = usage_of(stored_cluster_config(dict(new.config)), {})
         if self._excess(new, asked):
             # another replica may have stopped one a moment ago
             await self._looks.run(new.user, lambda: self._look(new.user))
@@ -176,14 +183,31 @@ class Limits:
             self._used.put(name, where, self._usage_of(record))
 
     def _usage_of(self, record: Record) -> Usage:
-        """No more than its own limits allow: what a scheduler wants is its user's word, and costs others nothing."""
         try:
             config = stored_cluster_config(dict(record.config))
         except InvalidConfig:
             # made by hand or by another version: it is a cluster all the same
-            return Usage(clusters=1, workers=record.granted)
-        alone = room_for_workers(self._allowed(record.user, record.groups), lambda _: usage_of(config, 0), config)
-        return usage_of(config, record.granted if alone.workers is None else min(record.granted, alone.workers))
+            return Usage(clusters=1, workers=sum(record.granted.values()))
+        return usage_of(config, self._counted(record, config))
+
+    def _counted(self, record: Record, config: ClusterConfig) -> dict[str, int]:
+        """Its workers by group.
+
+        No more than its own limits allow: what a scheduler wants is its user's word, and costs others nothing.
+        """
+        allowed, usage = self._allowed(record.user, record.groups), usage_of(config, {})
+        counted = {}
+        for group, granted in record.granted.items():
+            of_group = config.of_group(group)
+            room = _room_beside(allowed, usage, of_group)
+            counted[group] = granted if room is None else min(granted, room)
+            usage += worker_usage(of_group, counted[group])
+        return counted
+
+
+def _room_beside(allowed: Allowances, usage: Usage, config: ClusterConfig) -> int | None:
+    """How many workers fit beside this usage alone, as if nobody else were there."""
+    return room_for_workers(allowed, lambda _: usage, config).workers
 
 
 def _is_counted(allowed: Allowances) -> bool:

@@ -27,7 +27,7 @@ _NO_DRY_RUN = "does not support dry run"
 
 
 class PodCheck:
-    """Asks about the scheduler's pod and one worker's, at the same time."""
+    """Asks about the scheduler's pod and one worker's of each group, at the same time."""
 
     def __init__(self, kube: KubeClient, installation: Installation) -> None:
         self._kube = kube
@@ -38,14 +38,12 @@ class PodCheck:
 
         Raises InvalidRequest with Kubernetes' explanation, and other KubeErrors as they come.
         """
-        (worker,) = build_worker_pods(self._installation, name, config, [0])
-        scheduler = build_scheduler_pod(self._installation, name, config)
-        reasons = await asyncio.gather(self._refusal(scheduler), self._refusal(worker))
-        refused = [
-            f"the {whose}'s pod: {reason}"
-            for whose, reason in zip(("scheduler", "worker"), reasons, strict=True)
-            if reason
-        ]
+        pods = {"the scheduler's pod": build_scheduler_pod(self._installation, name, config)}
+        for group in ("", *config.worker_groups):
+            whose = f"the pod of a worker of group {group}" if group else "the worker's pod"
+            (pods[whose],) = build_worker_pods(self._installation, name, config, [0], group)
+        reasons = await asyncio.gather(*map(self._refusal, pods.values()))
+        refused = [f"{whose}: {reason}" for whose, reason in zip(pods, reasons, strict=True) if reason]
         if refused:
             raise InvalidRequest(f"Kubernetes would refuse {'; '.join(refused)}")
 

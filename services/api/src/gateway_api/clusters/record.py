@@ -16,7 +16,13 @@ from gateway_common.clock import from_rfc3339
 from gateway_common.config import stored_cluster_config
 from gateway_common.errors import InvalidConfig
 from gateway_common.model import DaskClusterStatus, Phase
-from gateway_common.names import SCHEDULER_STARTED_ANNOTATION, ClusterName, dashboard_path
+from gateway_common.names import (
+    SCHEDULER_GROUPS_ANNOTATION,
+    SCHEDULER_STARTED_ANNOTATION,
+    ClusterName,
+    dashboard_path,
+)
+from gateway_common.quota import own_room
 from gateway_common.reasons import INTENDED_ENDS
 from gateway_common.resources import DASKCLUSTERS
 
@@ -64,6 +70,11 @@ class Record:
         `spec.config` as stored.
     groups
         Those of its user's groups whose limits count for it.
+    workers, granted
+        How many workers are wanted of each of its groups of workers, and how many of these limits leave room for; those
+        outside of groups stand at "".
+    scheduler_has_groups
+        Whether its scheduler knows of groups of workers.
     admitted
         Whether the controller has found room for it: its objects are being made, or it is further than that.
     replicas
@@ -90,10 +101,12 @@ class Record:
         "reason",
         "replicas",
         "scheduler_address",
+        "scheduler_has_groups",
         "scheduler_started",
         "status",
         "uid",
         "user",
+        "workers",
     )
 
     def __init__(self, manifest: Mapping[str, Any]) -> None:
@@ -105,13 +118,20 @@ class Record:
         self.user: str = spec.get("username", "")
         self.active: bool = spec.get("active", True)
         self.replicas: int = spec.get("replicas", 0)
-        self.granted: int = min(self.replicas, status.get("grantedWorkers", self.replicas))
+        wanted = {name: group.get("replicas", 0) for name, group in (spec.get("workerGroups") or {}).items()}
+        self.workers: Mapping[str, int] = {"": self.replicas, **wanted}
+        most = {"": status.get("grantedWorkers", self.replicas), **(status.get("grantedGroups") or {})}
+        self.granted: Mapping[str, int] = {
+            group: min(count, most.get(group, count)) for group, count in self.workers.items()
+        }
         self.config: Mapping[str, Any] = spec.get("config") or {}
         self.groups: Sequence[str] = spec.get("groups") or ()
         self.reason: str | None = status.get("reason")
         self.message: str | None = status.get("message")
         self.scheduler_address: str = status.get("schedulerAddress") or ""
-        self.scheduler_started = SCHEDULER_STARTED_ANNOTATION in (metadata.get("annotations") or {})
+        annotations = metadata.get("annotations") or {}
+        self.scheduler_started = SCHEDULER_STARTED_ANNOTATION in annotations
+        self.scheduler_has_groups = SCHEDULER_GROUPS_ANNOTATION in annotations
         self.status = classify_status(status.get("phase"), self.active)
         self.admitted = self.status is ClusterStatus.RUNNING or "schedulerPod" in status
         self.failed_to_start = _failed_to_start(status)
@@ -141,13 +161,23 @@ class Record:
 
     @property
     def max_workers(self) -> int | None:
-        """How many workers its limits leave room for; None: no limit."""
+        """How many workers its limits leave room for outside of groups; None: no limit."""
+        return self.max_workers_of("")
+
+    def max_workers_of(self, group: str) -> int | None:
+        """How many workers of a group its own limits leave room for beside those that are wanted of others."""
+        others = {other: count for other, count in self.workers.items() if other != group}
         try:
-            return stored_cluster_config(dict(self.config)).max_workers
+            return own_room(stored_cluster_config(dict(self.config)), others, group)
         except InvalidConfig:
             # made by hand or by another version; the one field that says it outright still counts
             limit = self.config.get("cluster_max_workers")
             return limit if isinstance(limit, int) else None
+
+    @property
+    def worker_groups(self) -> list[str]:
+        """The names of its groups of workers."""
+        return sorted(self.config.get("worker_groups") or ())
 
     def described(self, body: bytes) -> bytes:
         """The cluster's JSON in version 2 of the REST API, made of that in version 1."""

@@ -29,6 +29,7 @@ from gateway_common.names import (
     INSTANCE_LABEL,
     NAME_LABEL,
     PRIVATE_KEY_KEY,
+    SCHEDULER_GROUPS_ANNOTATION,
     SCHEDULER_STARTED_ANNOTATION,
     ClusterName,
     instance_selector,
@@ -148,19 +149,28 @@ class ClusterRepository:
         """Ask the controller to stop the cluster; does nothing where it is gone already. Raises KubeError."""
         await self._patch(record, {"spec": {"active": False}})
 
-    async def report(self, record: Record, *, replicas: int, now: float) -> None:
+    async def report(
+        self, record: Record, *, replicas: int, groups: Mapping[str, int] | None = None, now: float
+    ) -> None:
         """Store what the scheduler says: that it has started, and how many workers it wants. Raises KubeError.
 
-        Writes nothing where nothing would change.
+        `groups` is how many of each group of workers; None: it knows of no groups. Writes nothing where nothing would
+        change.
         """
+        wanted = {"": replicas, **(groups or {})}
         patch: dict[str, Any] = {"spec": {"replicas": replicas}}
+        if groups:
+            patch["spec"]["workerGroups"] = {name: {"replicas": count} for name, count in groups.items()}
         if not record.scheduler_started:
-            patch["metadata"] = {"annotations": {SCHEDULER_STARTED_ANNOTATION: to_rfc3339(now)}}
-        elif record.replicas == replicas:
+            annotations = {SCHEDULER_STARTED_ANNOTATION: to_rfc3339(now)}
+            if groups is not None:
+                annotations[SCHEDULER_GROUPS_ANNOTATION] = "true"
+            patch["metadata"] = {"annotations": annotations}
+        elif _has(record, wanted):
             # Another replica may have written a different number that has not reached this cache: schedulers
             # report a number once, so a report that is wrongly passed over would be lost for an hour.
             latest = await self.refresh(record.name)
-            if latest is None or latest.replicas == replicas:
+            if latest is None or _has(latest, wanted):
                 return
         await self._patch(record, patch)
 
@@ -240,3 +250,8 @@ class ClusterRepository:
         if record.status not in FINISHED:
             self._credentials[record.name] = credentials
         return credentials
+
+
+def _has(record: Record, wanted: Mapping[str, int]) -> bool:
+    """Whether so many workers are wanted of it already."""
+    return all(record.workers.get(group, 0) == count for group, count in wanted.items())

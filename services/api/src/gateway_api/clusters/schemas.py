@@ -154,6 +154,16 @@ class ScaleRequest(BaseModel):
     count: int = Field(le=MOST_WORKERS, description="Not negative. What exceeds the cluster's limit is capped.")
 
 
+class ScaleRequest2(ScaleRequest):
+    """The same, of one of the cluster's groups of workers."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"count": 4, "group": "gpu"}})
+
+    group: str | None = Field(
+        default=None, description="The group of workers; adaptive scaling goes on. Default: workers outside of groups."
+    )
+
+
 class AdaptRequest(BaseModel):
     """Between how many workers the scheduler may choose by itself."""
 

@@ -19,6 +19,7 @@ from gateway_api.errors import (
     ClusterNotRunning,
     InvalidRequest,
     PermissionDenied,
+    SchedulerTooOld,
     SchedulerUnreachable,
 )
 from gateway_api.options.service import OptionsService
@@ -31,6 +32,9 @@ from gateway_common.quota import Room
 
 #: Seconds that a request may wait for a cluster (R-052). Proxies cut what takes much longer.
 LONGEST_WAIT = 20.0
+
+#: Seconds until a scheduler that serves has reported for the first time, at the most.
+FIRST_REPORT = 5.0
 
 #: In place of a user's name: whoever it is.
 EVERYBODY = "*"
@@ -140,14 +144,19 @@ class ClusterService:
         if record.status in LIVE:
             await self._repository.deactivate(record)
 
-    async def scale(self, principal: Principal, name: str, request: ScaleRequest) -> str | None:
-        """Ask the scheduler for a number of workers; returns what was done instead where that is too many."""
+    async def scale(self, principal: Principal, name: str, request: ScaleRequest, group: str = "") -> str | None:
+        """Ask the scheduler for a number of workers, of a group or outside of groups.
+
+        Returns what was done instead where that is too many. Raises SchedulerTooOld where groups are unknown to it.
+        """
         count, notice = request.count, None
         record = await self._owned(principal, name, "scale")
         if count < 0:
             raise InvalidRequest(f"Scale expects a non-negative integer, got {count}")
         record = await self._running(record)
-        own, room = record.max_workers, self._limits.workers_for(record)
+        if group:
+            record = await self._with_group(record, group)
+        own, room = record.max_workers_of(group), self._limits.workers_for(record, group)
         limit = least(own, room.workers)
         if limit is not None and count > limit:
             notice = (
@@ -155,7 +164,7 @@ class ClusterService:
                 f"Scaling to {limit} instead.{explain(room, own, to_owner=record.user == principal.name)}"
             )
             count = limit
-        await self._tell_scheduler(record, {"op": "scale", "count": count})
+        await self._tell_scheduler(record, {"op": "scale", "count": count, **({"group": group} if group else {})})
         return notice
 
     async def adapt(self, principal: Principal, name: str, request: AdaptRequest) -> str | None:
@@ -201,6 +210,26 @@ class ClusterService:
             record = latest
         if record.status is not ClusterStatus.RUNNING:
             raise ClusterNotRunning(str(record.name))
+        return record
+
+    async def _with_group(self, record: Record, group: str) -> Record:
+        """The record if its scheduler can scale the group: others would take the number for all workers."""
+        if group not in record.worker_groups:
+            there = f"its groups are {', '.join(record.worker_groups)}" if record.worker_groups else "it has no groups"
+            raise InvalidRequest(f"Cluster {record.name} has no group of workers {group[:40]!r}: {there}")
+        if not record.scheduler_has_groups:
+            # it says so in its first report, which may be on its way
+            latest = await self._repository.refresh(record.name)
+            if latest is not None and not latest.scheduler_started:
+                latest = await self._repository.wait_until(
+                    record.name, lambda seen: seen.scheduler_started, seconds=FIRST_REPORT
+                )
+            if latest is None or not latest.scheduler_has_groups:
+                raise SchedulerTooOld(
+                    f"The scheduler of cluster {record.name} can't scale groups of workers: its image has another "
+                    "version of the dask-gateway package"
+                )
+            record = latest
         return record
 
     async def _tell_scheduler(self, record: Record, message: Mapping[str, object]) -> None:

@@ -18,6 +18,14 @@ class HeartbeatService:
         """Note that the scheduler has started, and how many workers it wants within the cluster's limit."""
         if record.status not in LIVE:
             return
-        limit = record.max_workers
-        replicas = min(heartbeat.count, MOST_WORKERS if limit is None else limit)
-        await self._repository.report(record, replicas=replicas, now=self._clock())
+        groups = None
+        if heartbeat.groups is not None:
+            known = set(record.worker_groups)
+            groups = {name: _within(record, name, count) for name, count in heartbeat.groups.items() if name in known}
+        replicas = _within(record, "", heartbeat.count)
+        await self._repository.report(record, replicas=replicas, groups=groups, now=self._clock())
+
+
+def _within(record: Record, group: str, count: int) -> int:
+    limit = record.max_workers_of(group)
+    return min(count, MOST_WORKERS if limit is None else limit)

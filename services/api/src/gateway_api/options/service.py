@@ -21,6 +21,7 @@ from gateway_common.configuration.model import ALL_NAMESPACES, Configuration
 from gateway_common.configuration.option_checks import check_declarations
 from gateway_common.errors import InvalidConfig
 from gateway_common.kube_configuration import own_namespace
+from gateway_common.merge import merge_config
 from gateway_common.namespaces import Namespaces
 from gateway_common.principal import Principal
 
@@ -99,7 +100,7 @@ class OptionsService:
         except (InvalidOptions, OperatorCodeError) as error:
             raise InvalidRequest(str(error)) from error
         namespace = self._allowed(config.namespace or namespace)
-        resolved = config.model_copy(update={"namespace": namespace, "cluster_max_workers": config.max_workers})
+        resolved = config.model_copy(update={"namespace": namespace, "cluster_max_workers": _most_workers(config)})
         stored = resolved.model_dump(mode="json", exclude_none=True)
         return ChosenCluster(options, stored, namespace, policy.groups)
 
@@ -114,7 +115,7 @@ class OptionsService:
             chosen = await Evaluation(_user(principal)).choose(source, request)
         else:
             chosen = await self._run(principal, lambda evaluation: evaluation.choose(source, request))
-        return chosen.options, {**base, **chosen.overrides}
+        return chosen.options, _overridden(base, chosen.overrides)
 
     async def _by_class(self, principal: Principal, fields: dict[str, Any]) -> dict[str, Any]:
         chosen = self._config_class
@@ -168,6 +169,17 @@ class OptionsService:
                 exc_info=cause,
             )
             raise
+
+
+def _overridden(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """What code answers takes the place of what stands there; within a group of workers, too, field by field."""
+    groups = {name: value for name, value in overrides.items() if name == "worker_groups"}
+    return {**base, **overrides, **{name: merge_config(base, groups)[name] for name in groups}}
+
+
+def _most_workers(config: ClusterConfig) -> int | None:
+    """The record holds what the limits come to; with groups of workers that depends on what is scaled."""
+    return config.cluster_max_workers if config.worker_groups else config.max_workers
 
 
 def _user(principal: Principal) -> User:

@@ -48,7 +48,10 @@ def start_error_deadline(observed: Observed, now: datetime) -> datetime | None:
 
 
 def worker_deadline(pod: Pod, config: ClusterConfig) -> datetime | None:
-    """When a worker must have run for the first time: what restarts in place later has a node and an image."""
+    """When a worker must have run for the first time: what restarts in place later has a node and an image.
+
+    `config` is that of the worker's group.
+    """
     if not config.worker_start_timeout or pod.started or pod.deleting:
         return None
     return _after(pod.created, config.worker_start_timeout)
@@ -64,8 +67,10 @@ def next_deadline(observed: Observed, now: datetime) -> datetime | None:
     """When to look at a living cluster again, even if nothing happens. What was due before is being dealt with."""
     deadlines = [lifetime_end(observed), scheduler_deadline(observed), start_error_deadline(observed, now)]
     config = _config(observed)
-    if config is not None and config.worker_start_timeout:
-        deadlines += [worker_deadline(pod, config) for pod in observed.workers]
+    if config is not None:
+        of_group = {group: config.of_group(group) for group in ("", *config.worker_groups)}
+        if any(of_one.worker_start_timeout for of_one in of_group.values()):
+            deadlines += [worker_deadline(pod, of_group.get(pod.group, config)) for pod in observed.workers]
     return min((deadline for deadline in deadlines if deadline is not None and deadline > now), default=None)
 
 

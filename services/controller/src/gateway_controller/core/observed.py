@@ -23,10 +23,12 @@ from gateway_common.names import (
     SCHEDULER_COMPONENT,
     SCHEDULER_STARTED_ANNOTATION,
     WORKER_COMPONENT,
+    WORKER_GROUP_LABEL,
     ClusterName,
     scheduler_pod_name,
 )
 from gateway_controller.core.pod_problem import Problem, exit_code, find_problem, log_container
+from gateway_controller.core.runs import NEVER_RAN, Run, read_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Cluster:
     stop_reason: str = ""
     replicas: int = 0
     generation: int = 0
+    #: Of each named group of workers.
+    group_replicas: tuple[tuple[str, int], ...] = ()
     deleting: bool = False
     scheduler_started: bool = False
     config: bytes = b"{}"
@@ -52,15 +56,20 @@ class Cluster:
     def full_name(self) -> ClusterName:
         return ClusterName(self.namespace, self.name)
 
+    def replicas_of(self, group: str) -> int:
+        """How many workers are asked for of a group; of "": outside of groups."""
+        return dict(self.group_replicas).get(group, 0) if group else self.replicas
+
 
 @dataclass(frozen=True, slots=True)
 class Pod:
     """A pod of a cluster.
 
     `running` says that the Dask container runs, `started` that a worker's has run, `finished` that it never will again.
-    `slot` is the number in a worker's name, -1 in other names. `problem` says what keeps it from running, or how it
-    ended if that was no success. All after it is known of schedulers alone: there are many workers, and nobody asks.
-    Times are as Kubernetes writes them, empty where it says none; `log_container` is empty while there is no log.
+    `slot` is the number in a worker's name, -1 in other names; `group` is empty for workers outside of groups.
+    `problem` says what keeps it from running, or how it ended if that was no success; `run` is how a worker's container
+    has run. All after that is known of schedulers alone: there are many workers, and nobody asks. Times are as
+    Kubernetes writes them, empty where it says none; `log_container` is empty while there is no log.
     """
 
     namespace: str
@@ -68,6 +77,7 @@ class Pod:
     uid: str
     cluster: str
     component: str
+    group: str = ""
     owner_uid: str = ""
     slot: int = -1
     created: str = ""
@@ -77,6 +87,7 @@ class Pod:
     started: bool = False
     finished: bool = False
     problem: Problem | None = None
+    run: Run = NEVER_RAN
     ready: bool = False
     ip: str = ""
     has_node: bool = False
@@ -98,17 +109,23 @@ class Entry(Enum):
 class Admission:
     """What the limits of users, groups and all have to say about a cluster; nothing unless there are any.
 
-    `message` says why it waits or was refused. `workers` is how many it may have (None: as many as it wants), and
-    `shortage` says why these are fewer than it wants. `lifetime` is in seconds. `untouched` says that nothing can have
+    `message` says why it waits or was refused. `workers` is how many it may have (None: as many as it wants), `groups`
+    how many of those groups of workers of which it may not have as many, and `shortage` says why these are fewer than
+    it wants. `lifetime` is in seconds. `untouched` says that nothing can have
     been made for it.
     """
 
     entry: Entry = Entry.ADMITTED
     message: str = ""
     workers: int | None = None
+    groups: tuple[tuple[str, int], ...] = ()
     shortage: str = ""
     lifetime: float | None = None
     untouched: bool = False
+
+    def workers_of(self, group: str) -> int | None:
+        """How many workers of a group it may have, of "": outside of groups; None: as many as it wants."""
+        return dict(self.groups).get(group) if group else self.workers
 
 
 NO_LIMITS = Admission()
@@ -130,7 +147,7 @@ class Observed:
     workers: tuple[Pod, ...] = ()
     strays: tuple[Pod, ...] = ()
     next_slot: int = 0
-    unsure_slots: tuple[int, ...] = ()
+    unsure_slots: tuple[tuple[str, int], ...] = ()
     refusal: str = ""
     admission: Admission = NO_LIMITS
 
@@ -140,7 +157,9 @@ class Observed:
         return (*scheduler, *self.workers, *self.strays)
 
 
-def arrange(cluster: Cluster, pods: Iterable[Pod], next_slot: int = 0, unsure_slots: Iterable[int] = ()) -> Observed:
+def arrange(
+    cluster: Cluster, pods: Iterable[Pod], next_slot: int = 0, unsure_slots: Iterable[tuple[str, int]] = ()
+) -> Observed:
     """Tell a cluster's scheduler and workers from strays, by owner: names and labels may outlive their cluster."""
     scheduler: Pod | None = None
     others: list[Pod] = []
@@ -157,7 +176,7 @@ def arrange(cluster: Cluster, pods: Iterable[Pod], next_slot: int = 0, unsure_sl
         (workers if is_worker else strays).append(pod)
     slots = {pod.slot for pod in others}
     next_slot = max(next_slot, cluster.status.next_worker_slot or 0, max(slots, default=-1) + 1)
-    unsure = tuple(sorted(slot for slot in unsure_slots if slot < next_slot and slot not in slots))
+    unsure = tuple(sorted(known for known in unsure_slots if known[1] < next_slot and known[1] not in slots))
     return Observed(cluster, scheduler, tuple(workers), tuple(strays), next_slot, unsure)
 
 
@@ -181,8 +200,8 @@ def classify_change(old: Pod | None, new: Pod | None) -> Wake:
     if old is None:
         return Wake.LATER
     stopped_running = old.running and not new.running
-    matters = stopped_running or (old.deleting, old.finished) != (new.deleting, new.finished)
-    return Wake.NOW if matters else Wake.LATER
+    before, after = ((pod.deleting, pod.finished, pod.run.looping) for pod in (old, new))
+    return Wake.NOW if stopped_running or before != after else Wake.LATER
 
 
 def _only_gets_a_node(old: Pod, new: Pod) -> bool:
@@ -197,7 +216,7 @@ def read_cluster(manifest: Mapping[str, Any]) -> Cluster:
     """
     metadata = manifest["metadata"]
     spec = _mapping(manifest.get("spec"))
-    replicas = spec.get("replicas")
+    groups = _mapping(spec.get("workerGroups"))
     return Cluster(
         namespace=intern(metadata["namespace"]),
         name=metadata["name"],
@@ -207,7 +226,8 @@ def read_cluster(manifest: Mapping[str, Any]) -> Cluster:
         groups=_texts(spec.get("groups")),
         active=spec.get("active") is not False,
         stop_reason=intern(_text(spec.get("stopReason"))),
-        replicas=max(replicas, 0) if isinstance(replicas, int) else 0,
+        replicas=_count(spec.get("replicas")),
+        group_replicas=tuple((name, _count(_mapping(groups[name]).get("replicas"))) for name in sorted(groups)),
         generation=metadata.get("generation") or 0,
         deleting="deletionTimestamp" in metadata,
         scheduler_started=SCHEDULER_STARTED_ANNOTATION in (metadata.get("annotations") or {}),
@@ -234,15 +254,18 @@ def read_pod(manifest: Mapping[str, Any]) -> Pod:
         uid=metadata["uid"],
         cluster=intern(labels.get(CLUSTER_LABEL, "")),
         component=intern(component),
+        group=intern(labels.get(WORKER_GROUP_LABEL, "")),
         owner_uid=intern(_owner_uid(metadata)),
         slot=slot_of(metadata["name"]) if component == WORKER_COMPONENT else -1,
         created=metadata.get("creationTimestamp") or "",
         deleting="deletionTimestamp" in metadata,
         deletion_asked=_deletion_asked(metadata),
         running=running,
-        started=not is_scheduler and (running or "terminated" in state or bool(container.get("restartCount"))),
+        started=not is_scheduler
+        and (bool({"running", "terminated"} & state.keys()) or bool(container.get("restartCount"))),
         finished=finished,
         problem=find_problem(manifest, container, is_scheduler=is_scheduler),
+        run=NEVER_RAN if is_scheduler else read_run(status, container),
     )
     return _with_details(pod, manifest, container) if is_scheduler else pod
 
@@ -276,6 +299,10 @@ def _shared(document: bytes) -> bytes:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _count(value: Any) -> int:
+    return max(value, 0) if isinstance(value, int) else 0
 
 
 def _text(value: Any) -> str:

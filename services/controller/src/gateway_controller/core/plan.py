@@ -24,7 +24,7 @@ from gateway_controller.core.deadlines import next_deadline, seconds_until
 from gateway_controller.core.observed import Entry, Observed, Pod, parse_config
 from gateway_controller.core.refusals import classify_refusal
 from gateway_controller.core.rules import Verdict, judge
-from gateway_controller.core.scaling import batches, scale_workers
+from gateway_controller.core.scaling import Scaling, batches, scale_workers
 from gateway_controller.core.status import (
     has_children,
     with_address,
@@ -33,6 +33,7 @@ from gateway_controller.core.status import (
     with_failure,
     with_granted_workers,
     with_phase,
+    with_start_failures,
     with_used_slots,
 )
 from gateway_controller.core.workers_status import Workers, describe_workers
@@ -184,22 +185,35 @@ def _keep(observed: Observed, installation: Installation, verdict: Verdict, now:
     status = with_children(status, cluster.name)
     if verdict.phase is not Phase.RUNNING:
         return Plan(_say(observed, status, None, now), actions, requeue_after)
-    described = describe_workers(observed, config)
+    scalings = scale_workers(observed, config, now)
+    failures = [scaling.starts.failures for scaling in scalings if scaling.starts.failures]
+    described = describe_workers(observed, config, failures)
     if described.is_problem:
         status = with_phase(status, Phase.RUNNING, described.reason, described.message)
     # a number without a word would be written each time that a worker is replaced
-    granted = observed.admission.workers if observed.admission.shortage else None
-    status = _say(observed, with_granted_workers(status, granted), described, now)
+    admission = observed.admission
+    granted = (admission.workers, admission.groups) if admission.shortage else (None, ())
+    status = with_start_failures(with_granted_workers(status, *granted), failures)
+    status = _say(observed, status, described, now)
     if cluster.status.phase is not Phase.RUNNING:
         # That it runs is written first, and does not depend on workers that a quota may forbid.
         return Plan(status, actions, requeue_after)
-    scaling = scale_workers(observed, config, now)
-    leaving = tuple(pod for pod in scaling.delete if pod.slot < (cluster.status.next_worker_slot or 0))
-    if len(leaving) < len(scaling.delete):
-        # Before a worker goes it is written that its name is used up, or who takes over from us would use it again.
+    workers = [batch for scaling in scalings for batch in _scale(scaling, observed, installation, config)]
+    if any(pod.slot >= _written_slots(observed) for scaling in scalings for pod in scaling.delete):
         status = with_used_slots(status, observed.next_slot)
-    workers = _scale(observed, installation, config, scaling.create, leaving)
-    return Plan(status, (*actions, *workers), 0.0 if scaling.more else requeue_after)
+    if any(scaling.more for scaling in scalings):
+        return Plan(status, (*actions, *workers), 0.0)
+    moments = [scaling.look_again for scaling in scalings if scaling.look_again is not None]
+    again = [requeue_after, *((moment - now).total_seconds() for moment in moments)]
+    return Plan(status, (*actions, *workers), min((pause for pause in again if pause is not None), default=None))
+
+
+def _written_slots(observed: Observed) -> int:
+    """Numbers of workers below this are written to be used up.
+
+    Before a worker goes its number is written, or who takes over from us would use its name again.
+    """
+    return observed.cluster.status.next_worker_slot or 0
 
 
 def _say(observed: Observed, status: DaskClusterStatus, workers: Workers | None, now: datetime) -> DaskClusterStatus:
@@ -245,18 +259,16 @@ def _create_children(observed: Observed, installation: Installation, config: Clu
 
 
 def _scale(
-    observed: Observed,
-    installation: Installation,
-    config: ClusterConfig,
-    slots: tuple[int, ...],
-    leaving: tuple[Pod, ...],
+    scaling: Scaling, observed: Observed, installation: Installation, config: ClusterConfig
 ) -> tuple[Batch, ...]:
     steps: list[Batch] = []
-    if leaving:
+    if leaving := [pod for pod in scaling.delete if pod.slot < _written_slots(observed)]:
         steps.append(tuple(Delete(PODS, pod.name, pod.uid) for pod in leaving))
-    if slots:
-        pods = iter(build_worker_pods(installation, observed.cluster.full_name, config, slots))
+    if scaling.create:
+        name, group = observed.cluster.full_name, scaling.group
+        pods = iter(build_worker_pods(installation, name, config, scaling.create, group))
         steps += [
-            tuple(Create(PODS, pod, Owner.SCHEDULER) for pod in islice(pods, size)) for size in batches(len(slots))
+            tuple(Create(PODS, pod, Owner.SCHEDULER) for pod in islice(pods, size))
+            for size in batches(len(scaling.create))
         ]
     return tuple(steps)

@@ -1,13 +1,15 @@
 """How many workers to make, and which to delete."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain, islice
 from itertools import count as countup
 
 from gateway_common.config import ClusterConfig
-from gateway_controller.core.deadlines import is_overdue
+from gateway_common.quota import own_room
 from gateway_controller.core.observed import Cluster, Observed, Pod
+from gateway_controller.core.starts import NO_FAILURES, Starts, failures_of, judge_starts
 
 #: Workers that one plan makes at the most. What happens meanwhile is looked at before the next are made.
 MOST_AT_ONCE = 511
@@ -15,44 +17,89 @@ MOST_AT_ONCE = 511
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """Slots to make workers in, and pods to delete; `more` says that workers are wanted beyond these."""
+    """Of one group of workers: slots to make some in, and pods to delete; `more` says that others are wanted beyond."""
 
     create: tuple[int, ...] = ()
     delete: tuple[Pod, ...] = ()
     more: bool = False
+    group: str = ""
+    starts: Starts = NO_FAILURES
+    #: When to look again, though nothing happens.
+    look_again: datetime | None = None
 
 
-def scale_workers(observed: Observed, config: ClusterConfig, now: datetime) -> Scaling:
-    """The way from the workers that are there to those that are wanted.
+def scale_workers(observed: Observed, config: ClusterConfig, now: datetime) -> list[Scaling]:
+    """The way from the workers that are there to those that are wanted, of each group by itself.
+
+    Workers outside of groups come first, then groups by name, where a cluster's own limits don't leave room for all.
+    """
+    scalings: list[Scaling] = []
+    next_slot, room = observed.next_slot, MOST_AT_ONCE
+    live = Counter(pod.group for pod in observed.workers if not pod.deleting and not pod.finished)
+    for group in groups_of(observed, config):
+        own = own_room(config, live, group)
+        most = room if own is None else min(room, own)
+        scaling = _scale_group(observed, config, now, group, next_slot, most)
+        scalings.append(replace(scaling, more=scaling.more and most == room))
+        made = len(scaling.create)
+        next_slot, room, live[group] = next_slot + made, room - made, live[group] + made
+    return scalings
+
+
+def groups_of(observed: Observed, config: ClusterConfig) -> list[str]:
+    """The groups that there are, or that workers are left of; first "", those outside of groups."""
+    return sorted({"", *config.worker_groups, *(pod.group for pod in observed.workers)})
+
+
+def _scale_group(
+    observed: Observed, config: ClusterConfig, now: datetime, group: str, next_slot: int, most: int
+) -> Scaling:
+    """Make at most `most` workers of a group.
 
     Pods that ended are deleted, and replaced as long as so many are wanted (K-032, K-033). Pods that don't run yet
     count as workers (E-02). Of these alone some are deleted where there are too many, the newest first, exactly as
-    many as needed (E-01): running workers may hold results, and the scheduler retires them. Pods that take too long
-    to run are deleted, too; others take their places when they are gone, so there are never more than were granted.
+    many as needed (E-01): running workers may hold results, and the scheduler retires them. Pods that fail to start are
+    deleted, too; others take their places when they are gone, so there are never more than were granted, and after a
+    pause that is the longer, the more have failed in a row.
     """
-    present = [pod for pod in observed.workers if not pod.deleting]
+    cluster, replicas = observed.cluster, observed.cluster.replicas_of(group)
+    present = [pod for pod in observed.workers if pod.group == group and not pod.deleting]
     live = [pod for pod in present if not pod.finished]
-    overdue = {pod.uid for pod in live if is_overdue(pod, config, now)}
-    ended = tuple(pod for pod in present if pod.finished or pod.uid in overdue)
-    missing = wanted_workers(observed, config) - len(live)
+    missing = wanted_workers(observed, config, group) - len(live)
+    known = failures_of(cluster.status, group, replicas)
+    starts = judge_starts(present, known, config.of_group(group), now, group=group, replicas=replicas, missing=missing)
+    failed = {pod.uid for pod in starts.failed}
+    ended = tuple(pod for pod in present if pod.finished or pod.uid in failed)
     if missing > 0:
-        count = min(missing, MOST_AT_ONCE)
-        slots = islice(chain(observed.unsure_slots, countup(observed.next_slot)), count)
-        return Scaling(tuple(slots), ended, more=missing > count)
-    idle = [pod for pod in live if not pod.running and pod.uid not in overdue]
+        if starts.holds_back(now):
+            return Scaling((), ended, False, group, starts, _earliest(starts.resume, starts.look_again))
+        count = min(missing, most)
+        unsure = [slot for of, slot in observed.unsure_slots if of == group]
+        slots = islice(chain(unsure, countup(next_slot)), count)
+        return Scaling(tuple(slots), ended, count < missing, group, starts, starts.look_again)
+    idle = [pod for pod in live if not pod.running and pod.uid not in failed]
     idle.sort(key=lambda pod: pod.slot, reverse=True)
-    return Scaling((), (*ended, *idle[: max(-missing - len(overdue), 0)]))
+    leaving = sum(pod.uid in failed for pod in live)
+    surplus = idle[: max(-missing - leaving, 0)]
+    return Scaling((), (*ended, *surplus), False, group, starts, starts.look_again)
 
 
-def asked_workers(cluster: Cluster, config: ClusterConfig) -> int:
-    """Never more than the cluster's own limits allow: whoever wrote `replicas` may not have asked for them."""
-    return cluster.replicas if config.max_workers is None else min(cluster.replicas, config.max_workers)
+def asked_workers(cluster: Cluster, config: ClusterConfig, group: str = "") -> int:
+    """Never more than the cluster's own limits allow: whoever wrote the number may not have asked for them."""
+    if group and group not in config.worker_groups:
+        return 0
+    asked, limit = cluster.replicas_of(group), config.of_group(group).max_workers
+    return asked if limit is None else min(asked, limit)
 
 
-def wanted_workers(observed: Observed, config: ClusterConfig) -> int:
+def wanted_workers(observed: Observed, config: ClusterConfig, group: str = "") -> int:
     """As many as are asked for, as far as the limits of users and groups leave room."""
-    asked, granted = asked_workers(observed.cluster, config), observed.admission.workers
+    asked, granted = asked_workers(observed.cluster, config, group), observed.admission.workers_of(group)
     return asked if granted is None else min(asked, granted)
+
+
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def batches(count: int) -> list[int]:

@@ -1,10 +1,11 @@
 """What a DaskCluster's status says, and how a change of it is written."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from gateway_common.model import Condition, DaskClusterStatus, Phase, SchedulerFailure
+from gateway_common.model import Condition, DaskClusterStatus, Phase, SchedulerFailure, StartFailures
 from gateway_common.names import scheduler_pod_name, secret_name, service_name
 from gateway_common.reasons import Reason
 
@@ -60,14 +61,24 @@ def with_children(status: DaskClusterStatus, cluster_name: str) -> DaskClusterSt
     )
 
 
-def with_granted_workers(status: DaskClusterStatus, workers: int | None) -> DaskClusterStatus:
-    """The status with how many workers there is room for; None: for all that are wanted."""
-    return status.model_copy(update={"granted_workers": workers})
+def with_granted_workers(
+    status: DaskClusterStatus, workers: int | None, groups: Iterable[tuple[str, int]] = ()
+) -> DaskClusterStatus:
+    """The status with how many workers there is room for, outside of groups and in those that are short.
+
+    None: for all that are wanted.
+    """
+    return status.model_copy(update={"granted_workers": workers, "granted_groups": dict(groups)})
 
 
 def with_address(status: DaskClusterStatus, address: str) -> DaskClusterStatus:
     """The status with the scheduler's address; an address that is not known just now is the one from before."""
     return status.model_copy(update={"scheduler_address": address or status.scheduler_address})
+
+
+def with_start_failures(status: DaskClusterStatus, failures: list[StartFailures]) -> DaskClusterStatus:
+    """The status with what is to be remembered of workers that failed to start."""
+    return status.model_copy(update={"start_failures": failures})
 
 
 def has_children(status: DaskClusterStatus) -> bool:
@@ -88,8 +99,8 @@ def with_used_slots(status: DaskClusterStatus, next_slot: int) -> DaskClusterSta
 
 def with_completion(status: DaskClusterStatus, phase: Phase, now: datetime) -> DaskClusterStatus:
     """The status of a cluster that is over; its reason stays."""
-    ended = {"phase": phase, "granted_workers": None, "completion_time": timestamp(now)}
-    return status.model_copy(update=ended)
+    ended = {"phase": phase, "completion_time": timestamp(now)}
+    return with_granted_workers(status, None).model_copy(update=ended)
 
 
 def with_failure(status: DaskClusterStatus, exit_code: int | None, log: str | None = None) -> DaskClusterStatus:
@@ -144,5 +155,6 @@ def status_patch(uid: str, old: DaskClusterStatus, new: DaskClusterStatus) -> li
     """
     if new == old:
         return None
-    value = new.model_dump(mode="json", by_alias=True, exclude_none=True)
+    written = new.model_dump(mode="json", by_alias=True, exclude_none=True)
+    value = {name: part for name, part in written.items() if part not in ([], {})}
     return [{"op": "test", "path": "/metadata/uid", "value": uid}, {"op": "add", "path": "/status", "value": value}]

@@ -1,15 +1,16 @@
 """How a cluster's workers are: counted by state, and in words why not all that are wanted run."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway_common.config import ClusterConfig
-from gateway_common.model import WorkersStatus
+from gateway_common.model import StartFailures, WorkerCounts, WorkersStatus
 from gateway_common.reasons import Reason
 from gateway_controller.core.observed import Observed, Pod
 from gateway_controller.core.pod_problem import STUBBORN, Problem
-from gateway_controller.core.scaling import wanted_workers
+from gateway_controller.core.scaling import groups_of, wanted_workers
+from gateway_controller.core.starts import sentence_of
 
 #: Problems of a worker that count it as failed; with any other it may still come to run.
 FAILING = STUBBORN | {Reason.WORKER_FAILED, Reason.EVICTED, Reason.NODE_LOST}
@@ -26,26 +27,46 @@ class Workers:
     is_problem: bool = False
 
 
-def describe_workers(observed: Observed, config: ClusterConfig) -> Workers:
-    """Pods that are on their way out count nowhere, nor do those that have ended in success."""
+def describe_workers(observed: Observed, config: ClusterConfig, failures: Sequence[StartFailures] = ()) -> Workers:
+    """Pods that are on their way out count nowhere, nor do those that have ended in success.
+
+    `failures` are those that are remembered of workers that failed to start.
+    """
     present = [pod for pod in observed.workers if not pod.deleting]
-    states = Counter(_classify(pod) for pod in present)
-    counts = WorkersStatus(
-        desired=wanted_workers(observed, config),
-        pending=states["pending"],
-        running=states["running"],
-        failed=states["failed"],
-    )
+    counts = _count(observed, config, present)
+    if failures:
+        message = "; ".join(sentence_of(entry, config.of_group(entry.group)) for entry in failures)
+        return Workers(counts, ready=False, reason=Reason.WORKERS_FAIL_TO_START, message=message, is_problem=True)
     if shortage := observed.admission.shortage:
         return Workers(counts, ready=False, reason=Reason.QUOTA_EXCEEDED, message=shortage, is_problem=True)
     summary = f"{counts.running} of {counts.desired} workers run"
-    if counts.running >= counts.desired:
+    if all(part.running >= part.desired for part in (counts, *counts.groups.values())):
         return Workers(counts, ready=True, reason=Reason.WORKERS_RUNNING, message=summary)
     if found := _most_frequent(present):
         problem, number = found
         message = f"{summary}; {number} can't: {problem.message}"
         return Workers(counts, ready=False, reason=problem.reason, message=message, is_problem=True)
     return Workers(counts, ready=False, reason=Reason.WORKERS_STARTING, message=summary)
+
+
+def _count(observed: Observed, config: ClusterConfig, present: Sequence[Pod]) -> WorkersStatus:
+    states = Counter((pod.group, _classify(pod)) for pod in present)
+    groups = {
+        group: WorkerCounts(
+            desired=wanted_workers(observed, config, group),
+            pending=states[group, "pending"],
+            running=states[group, "running"],
+            failed=states[group, "failed"],
+        )
+        for group in groups_of(observed, config)
+    }
+    return WorkersStatus(
+        desired=sum(counts.desired for counts in groups.values()),
+        pending=sum(counts.pending for counts in groups.values()),
+        running=sum(counts.running for counts in groups.values()),
+        failed=sum(counts.failed for counts in groups.values()),
+        groups={group: counts for group, counts in groups.items() if group},
+    )
 
 
 def _classify(pod: Pod) -> str:
