@@ -1,5 +1,6 @@
 """What the controller may observe, valid by default: a running cluster whose scheduler serves."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -141,3 +142,9 @@ def observe(
     of: Cluster | None = None, *pods: Pod, next_slot: int = 0, unsure_slots: tuple[tuple[str, int], ...] = ()
 ) -> Observed:
     return arrange(of or cluster(), pods, next_slot, unsure_slots)
+
+
+def written(observed: Observed) -> Observed:
+    """The same where its status says that its workers' names are used up, so that they may be deleted."""
+    status = observed.cluster.status.model_copy(update={"next_worker_slot": observed.next_slot or None})
+    return replace(observed, cluster=replace(observed.cluster, status=status))

@@ -16,7 +16,7 @@ from gateway_controller.core.plan import Delete, Plan, plan
 from gateway_controller.core.rules import judge
 from gateway_controller.core.scaling import Scaling, scale_workers
 from tests.kit import pod_statuses as recorded
-from tests.kit.observed import INSTALLATION, NOW, cluster, new_cluster, observe, scheduler, status, worker
+from tests.kit.observed import INSTALLATION, NOW, cluster, new_cluster, observe, scheduler, status, worker, written
 
 INSTANT = timedelta(microseconds=1)
 WAITING = Admission(entry=Entry.WAITING, message="Waiting for room")
@@ -277,7 +277,7 @@ def slow(slot: int, seconds: int, **values: Any) -> Pod:
 
 def with_workers(replicas: int, *workers: Pod, timeout: float = 60, next_slot: int = 0, **values: Any) -> Observed:
     of = cluster(replicas=replicas, config={"worker_start_timeout": timeout}, **values)
-    return observe(of, scheduler(), *workers, next_slot=next_slot)
+    return written(observe(of, scheduler(), *workers, next_slot=next_slot))
 
 
 def scale(observed: Observed, now: datetime = NOW) -> Scaling:

@@ -16,7 +16,7 @@ from gateway_controller.core.plan import Create, plan
 from gateway_controller.core.runs import Run
 from gateway_controller.core.scaling import MOST_AT_ONCE, Scaling, scale_workers
 from tests.kit.clusters import dask_cluster
-from tests.kit.observed import INSTALLATION, NAME, NOW, cluster, observe, scheduler, status, worker
+from tests.kit.observed import INSTALLATION, NAME, NOW, cluster, observe, scheduler, status, worker, written
 
 GROUPS = {"gpu": {"worker_cores": 4, "worker_resources": {"GPU": 1}}, "small": {"worker_memory": "1 G"}}
 
@@ -62,7 +62,7 @@ def test_a_cluster_without_groups_has_one_answer() -> None:
 
 def test_failures_of_one_group_hold_up_no_other() -> None:
     crashed = worker(0, group="gpu", running=False, run=Run(last=1.0, looping=True, problem="it broke"))
-    decided = plan(observed(1, 2, crashed), INSTALLATION, NOW)
+    decided = plan(written(observed(1, 2, crashed)), INSTALLATION, NOW)
     made = [
         action.manifest["metadata"]["name"]
         for batch in decided.actions

@@ -30,7 +30,7 @@ def test_slots_that_were_seen_before_are_not_used_again() -> None:
 
 def test_a_worker_that_may_have_been_made_is_made_sure_of_before_another_is_made() -> None:
     observed = observe(cluster(replicas=4), scheduler(), worker(0), worker(3), unsure_slots=(("", 1), ("", 3), ("", 9)))
-    assert scale_workers(observed, parse_cluster_config({}), NOW) == Scaling(create=(1, 4))
+    assert scale_workers(observed, parse_cluster_config({}), NOW) == [Scaling(create=(1, 4))]
 
 
 def test_pods_that_do_not_run_yet_count_as_workers() -> None:

@@ -15,7 +15,7 @@ from gateway_controller.core.plan import Create, Delete, Plan, plan
 from gateway_controller.core.runs import Run, read_run
 from gateway_controller.core.scaling import Scaling, scale_workers
 from gateway_controller.core.starts import pause_after
-from tests.kit.observed import INSTALLATION, NOW, cluster, observe, scheduler, status, worker
+from tests.kit.observed import INSTALLATION, NOW, cluster, observe, scheduler, status, worker, written
 
 SECOND = timedelta(seconds=1)
 
@@ -34,13 +34,13 @@ def cluster_of(replicas: int, known: StartFailures | None = None, **config: Any)
 
 
 def scale(replicas: int, *workers: Pod, known: StartFailures | None = None, **config: Any) -> Scaling:
-    observed = observe(cluster_of(replicas, known, **config), scheduler(), *workers)
+    observed = written(observe(cluster_of(replicas, known, **config), scheduler(), *workers))
     (scaling,) = scale_workers(observed, parse_cluster_config(config), NOW)
     return scaling
 
 
 def decide(of: Cluster, *pods: Pod, now: datetime = NOW) -> Plan:
-    return plan(observe(of, scheduler(), *pods), INSTALLATION, now)
+    return plan(written(observe(of, scheduler(), *pods)), INSTALLATION, now)
 
 
 def ended(slot: int, seconds: float | None, **run: Any) -> Pod:
@@ -261,18 +261,19 @@ def test_pods_that_crash_are_never_made_without_end(events: list[str], data: st.
             case "scale":
                 of = replace(of, replicas=3 if of.replicas == 2 else 2)
                 made_since_hope = failed_since_hope = 0
-        observed = observe(of, scheduler(), *pods.values(), next_slot=slots)
-        decided = plan(observed, INSTALLATION, now)
-        for action in (action for batch in decided.actions for action in batch):
-            match action:
-                case Delete(_, name):
-                    pods = {slot: pod for slot, pod in pods.items() if pod.name != name}
-                case Create():
-                    assert slots not in pods
-                    pods[slots] = worker(slots, running=False)
-                    slots += 1
-                    made_since_hope += 1
-        of = replace(of, status=decided.status)
+        for _ in range(2):  # that names are used up is written before pods go
+            observed = observe(of, scheduler(), *pods.values(), next_slot=slots)
+            decided = plan(observed, INSTALLATION, now)
+            for action in (action for batch in decided.actions for action in batch):
+                match action:
+                    case Delete(_, name):
+                        pods = {slot: pod for slot, pod in pods.items() if pod.name != name}
+                    case Create():
+                        assert slots not in pods
+                        pods[slots] = worker(slots, running=False)
+                        slots += 1
+                        made_since_hope += 1
+            of = replace(of, status=decided.status)
         live = [pod for pod in pods.values() if not pod.finished]
         assert len(live) <= 3
         assert made_since_hope <= of.replicas + LIMIT + 2, "those that are wanted, and one for each that may fail"

@@ -14,7 +14,7 @@ def test_a_status_that_did_not_change_is_not_written() -> None:
 def test_a_changed_status_is_written_whole_to_the_very_cluster_that_was_looked_at() -> None:
     assert status_patch("uid", status(), DaskClusterStatus(credentials="secret")) == [
         {"op": "test", "path": "/metadata/uid", "value": "uid"},
-        {"op": "add", "path": "/status", "value": {"phase": "Pending", "conditions": [], "credentials": "secret"}},
+        {"op": "add", "path": "/status", "value": {"phase": "Pending", "credentials": "secret"}},
     ]
 
 

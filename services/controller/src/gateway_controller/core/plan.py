@@ -24,7 +24,7 @@ from gateway_controller.core.deadlines import next_deadline, seconds_until
 from gateway_controller.core.observed import Entry, Observed, Pod, parse_config
 from gateway_controller.core.refusals import classify_refusal
 from gateway_controller.core.rules import Verdict, judge
-from gateway_controller.core.scaling import Scaling, batches, scale_workers
+from gateway_controller.core.scaling import Scaling, batches, scale_workers, used_up
 from gateway_controller.core.status import (
     has_children,
     with_address,
@@ -199,21 +199,13 @@ def _keep(observed: Observed, installation: Installation, verdict: Verdict, now:
         # That it runs is written first, and does not depend on workers that a quota may forbid.
         return Plan(status, actions, requeue_after)
     workers = [batch for scaling in scalings for batch in _scale(scaling, observed, installation, config)]
-    if any(pod.slot >= _written_slots(observed) for scaling in scalings for pod in scaling.delete):
+    if any(pod.slot >= used_up(observed) for scaling in scalings for pod in scaling.delete):
         status = with_used_slots(status, observed.next_slot)
     if any(scaling.more for scaling in scalings):
         return Plan(status, (*actions, *workers), 0.0)
     moments = [scaling.look_again for scaling in scalings if scaling.look_again is not None]
     again = [requeue_after, *((moment - now).total_seconds() for moment in moments)]
     return Plan(status, (*actions, *workers), min((pause for pause in again if pause is not None), default=None))
-
-
-def _written_slots(observed: Observed) -> int:
-    """Numbers of workers below this are written to be used up.
-
-    Before a worker goes its number is written, or who takes over from us would use its name again.
-    """
-    return observed.cluster.status.next_worker_slot or 0
 
 
 def _say(observed: Observed, status: DaskClusterStatus, workers: Workers | None, now: datetime) -> DaskClusterStatus:
@@ -262,7 +254,7 @@ def _scale(
     scaling: Scaling, observed: Observed, installation: Installation, config: ClusterConfig
 ) -> tuple[Batch, ...]:
     steps: list[Batch] = []
-    if leaving := [pod for pod in scaling.delete if pod.slot < _written_slots(observed)]:
+    if leaving := [pod for pod in scaling.delete if pod.slot < used_up(observed)]:
         steps.append(tuple(Delete(PODS, pod.name, pod.uid) for pod in leaving))
     if scaling.create:
         name, group = observed.cluster.full_name, scaling.group

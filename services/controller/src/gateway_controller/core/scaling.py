@@ -67,7 +67,16 @@ def _scale_group(
     live = [pod for pod in present if not pod.finished]
     missing = wanted_workers(observed, config, group) - len(live)
     known = failures_of(cluster.status, group, replicas)
-    starts = judge_starts(present, known, config.of_group(group), now, group=group, replicas=replicas, missing=missing)
+    starts = judge_starts(
+        present,
+        known,
+        config.of_group(group),
+        now,
+        group=group,
+        replicas=replicas,
+        missing=missing,
+        deletable=used_up(observed),
+    )
     failed = {pod.uid for pod in starts.failed}
     ended = tuple(pod for pod in present if pod.finished or pod.uid in failed)
     if missing > 0:
@@ -82,6 +91,14 @@ def _scale_group(
     leaving = sum(pod.uid in failed for pod in live)
     surplus = idle[: max(-missing - leaving, 0)]
     return Scaling((), (*ended, *surplus), False, group, starts, starts.look_again)
+
+
+def used_up(observed: Observed) -> int:
+    """Numbers of workers below this are written to be used up.
+
+    Before a worker is deleted its number is written, or who takes over from us would use its name again.
+    """
+    return observed.cluster.status.next_worker_slot or 0
 
 
 def asked_workers(cluster: Cluster, config: ClusterConfig, group: str = "") -> int:

@@ -1,7 +1,7 @@
 """Workers that fail to start: which they are, how many in a row, and when others may take their place.
 
 Level-based: the count is in the cluster's status, and a failed pod is counted when it is deleted. A controller that is
-killed in between counts one less, never one too many.
+killed in between counts one less, never one too many. Until a failed pod may be deleted, nobody takes its place.
 """
 
 from collections.abc import Sequence
@@ -25,18 +25,19 @@ _LONGEST_MESSAGE = 200
 class Starts:
     """`failed` are pods to delete, `failures` what to remember of them. No worker is made before `resume`.
 
-    `look_again` is when this may be forgotten though nothing happens.
+    `uncounted`: some of the failed can't be deleted yet. `look_again` is when this may be forgotten though nothing happens.
     """
 
     failed: tuple[Pod, ...] = ()
     failures: StartFailures | None = None
     resume: datetime | None = None
     given_up: bool = False
+    uncounted: bool = False
     look_again: datetime | None = None
 
     def holds_back(self, now: datetime) -> bool:
         """Whether no worker may be made now."""
-        return self.given_up or (self.resume is not None and now < self.resume)
+        return self.given_up or self.uncounted or (self.resume is not None and now < self.resume)
 
 
 #: All is well.
@@ -64,8 +65,11 @@ def judge_starts(
     group: str,
     replicas: int,
     missing: int,
+    deletable: int,
 ) -> Starts:
     """Judge the workers of one group, of which `replicas` are asked for and `missing` are to be made.
+
+    Those with numbers below `deletable` may be deleted now.
 
     A failed start is a pod that ended, or loops, or takes too long, before it had run for a minute. One that had run at
     all and was taken away by the cluster has not failed. One that ended by itself with code 0 has, if others would have
@@ -79,14 +83,16 @@ def judge_starts(
     # those that are not missed were retired
     retired = set(ended_well[max(missing, 0) :])
     failed = [pod for pod in failed if pod not in retired]
-    failures = _remember(failed, known, now, group, replicas)
+    counted = [pod for pod in failed if pod.slot < deletable]
+    uncounted = len(counted) < len(failed)
+    failures = _remember(counted, known, now, group, replicas)
     if failures is None:
-        return NO_FAILURES
+        return Starts(tuple(failed), uncounted=uncounted) if failed else NO_FAILURES
     given_up = has_given_up(failures, config)
     resume = None if given_up else _datetime(failures.last) + pause_after(failures.count)
     provable = (_provable_at(pod, now) for pod in present if not pod.finished)
     look_again = min((moment for moment in provable if moment is not None), default=None)
-    return Starts(tuple(failed), failures, resume, given_up, look_again)
+    return Starts(tuple(failed), failures, resume, given_up, uncounted, look_again)
 
 
 def pause_after(count: int) -> timedelta:
