@@ -255,6 +255,36 @@ async def test_a_report_without_a_number_is_refused(api: Api, body: dict[str, An
     assert (answer.status_code, answer.json()) == (422, {"error": error})
 
 
+@pytest.mark.parametrize(
+    ("said", "stored"),
+    [
+        ({}, "IdleTimeout"),
+        ({"reason": "IdleTimeout"}, "IdleTimeout"),
+        ({"reason": "NoClientTimeout"}, "NoClientTimeout"),
+        ({"reason": "Deleted"}, "IdleTimeout"),
+        ({"reason": "\N{SNOWMAN}" * 1000}, "IdleTimeout"),
+    ],
+)
+async def test_a_scheduler_says_why_it_stops_its_cluster(api: Api, said: dict[str, str], stored: str) -> None:
+    cluster = await api.running_cluster(api.user("alice"))
+    client = api.client(authorization=f"token {CLUSTER_TOKEN}")
+
+    assert (await client.delete(f"/api/v1/clusters/{cluster}", params=said)).status_code == 204
+    assert (await api.stored(cluster))["spec"]["stopReason"] == stored
+
+
+async def test_a_cluster_that_people_stop_was_deleted_whatever_they_say(api: Api) -> None:
+    alice = api.user("alice")
+    cluster = await api.running_cluster(alice)
+
+    assert (await alice.delete(f"/api/v1/clusters/{cluster}?reason=IdleTimeout")).status_code == 204
+    assert (await api.stored(cluster))["spec"]["stopReason"] == "Deleted"
+    # its scheduler can't change that any more
+    client = api.client(authorization=f"token {CLUSTER_TOKEN}")
+    assert (await client.delete(f"/api/v1/clusters/{cluster}")).status_code == 204
+    assert (await api.stored(cluster))["spec"]["stopReason"] == "Deleted"
+
+
 async def test_a_cluster_may_stop_itself_with_its_token(api: Api) -> None:
     cluster = await api.running_cluster(api.user("alice"))
     client = api.client(authorization=f"token {CLUSTER_TOKEN}")

@@ -129,7 +129,7 @@ async def test_a_cluster_waits_for_one_that_is_on_its_way_out_even_where_nobody_
     pod = scheduler_pod_name(first)
     await world.client.patch(PODS, pod, {"metadata": {"finalizers": ["test/kubelet"]}}, namespace=world.namespace)
     await world.set_spec(first, active=False)
-    await world.says(first, "StopRequested")
+    await world.says(first, "Deleted")
     second = await world.new_cluster()
     await world.says(second, "QuotaExceeded")
     third = await world.new_cluster()

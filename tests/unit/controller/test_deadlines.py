@@ -92,7 +92,7 @@ class TestLifetime:
 
     def test_a_user_who_stops_it_first_is_told_so(self) -> None:
         observed = observe(cluster(active=False, created=ago(100), config={"max_lifetime": 50}), scheduler())
-        assert outcome(observed) == (Phase.STOPPING, "StopRequested")
+        assert outcome(observed) == (Phase.STOPPING, "Deleted")
 
     def test_it_ends_while_it_waits_for_room(self) -> None:
         observed = Observed(new_cluster(created=ago(40), config={"max_lifetime": 100}), admission=WAITING)
@@ -205,7 +205,7 @@ class TestSchedulerStart:
 
     def test_a_user_who_stops_it_first_is_told_so(self) -> None:
         observed = starting(scheduler(created=ago(3600), running=False, ready=False, ip=""), active=False)
-        assert outcome(observed) == (Phase.STOPPING, "StopRequested")
+        assert outcome(observed) == (Phase.STOPPING, "Deleted")
 
 
 def slow(slot: int, seconds: int, **values: Any) -> Pod:

@@ -1,8 +1,10 @@
 """Which phase, and why."""
 
+from typing import Any
+
 import pytest
 
-from gateway_common.model import Phase
+from gateway_common.model import Phase, StopReason
 from gateway_controller.core.observed import Observed
 from gateway_controller.core.rules import judge
 from tests.kit.observed import NOW, cluster, new_cluster, observe, scheduler, status
@@ -71,14 +73,20 @@ INVALID = {"worker_cores": -1}
         pytest.param(
             observe(cluster(active=False), scheduler()),
             Phase.STOPPING,
-            "StopRequested",
+            "Deleted",
             id="a cluster that is asked to stop stops",
         ),
         pytest.param(
             observe(cluster(active=False)),
             Phase.STOPPING,
-            "StopRequested",
+            "Deleted",
             id="a stop is no failure even if the scheduler is gone already",
+        ),
+        pytest.param(
+            observe(cluster(active=False, stop_reason=StopReason.IDLE_TIMEOUT), scheduler()),
+            Phase.STOPPING,
+            "IdleTimeout",
+            id="a cluster that its scheduler gives up stops for the scheduler's reason",
         ),
         pytest.param(
             observe(new_cluster(config=INVALID)),
@@ -123,9 +131,9 @@ INVALID = {"worker_cores": -1}
             id="what failed stays failed",
         ),
         pytest.param(
-            observe(cluster(status=status(Phase.STOPPED, reason="StopRequested")), scheduler()),
+            observe(cluster(status=status(Phase.STOPPED, reason="Deleted")), scheduler()),
             Phase.STOPPED,
-            "StopRequested",
+            "Deleted",
             id="what stopped stays stopped",
         ),
     ],
@@ -146,3 +154,25 @@ def test_the_first_rule_that_applies_decides(observed: Observed, phase: Phase, r
 )
 def test_the_message_says_what_is_wrong(observed: Observed, said: str) -> None:
     assert said in (judge(observed, NOW).message or "")
+
+
+@pytest.mark.parametrize(
+    ("reason", "config", "message"),
+    [
+        (StopReason.DELETED, {}, "The cluster was asked to stop"),
+        (
+            StopReason.IDLE_TIMEOUT,
+            {"idle_timeout": 600},
+            "The cluster was idle for longer than its idle timeout of 600 s",
+        ),
+        (
+            StopReason.NO_CLIENT_TIMEOUT,
+            {"no_client_timeout": 1_000_000.5},
+            "Nobody was connected to the cluster for longer than its no-client timeout of 1000000.5 s",
+        ),
+        (StopReason.IDLE_TIMEOUT, INVALID, "The cluster was idle for longer than its idle timeout"),
+    ],
+)
+def test_a_cluster_that_stops_says_for_whom(reason: StopReason, config: dict[str, Any], message: str) -> None:
+    stopping = observe(cluster(active=False, stop_reason=reason, config=config), scheduler())
+    assert judge(stopping, NOW).message == message

@@ -96,6 +96,12 @@ class ClusterFields(BaseModel):
         values="idleTimeout",
         description="Seconds without work after which a cluster ends; 0: never.",
     )
+    no_client_timeout: Seconds = setting(
+        0.0,
+        unit="seconds",
+        values="noClientTimeout",
+        description="Seconds without a connected client after which a cluster ends, whatever it is doing; 0: never.",
+    )
     max_lifetime: Seconds = setting(
         0.0,
         unit="seconds",

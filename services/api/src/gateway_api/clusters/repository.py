@@ -21,6 +21,7 @@ from gateway_common.configuration.model import ALL_NAMESPACES
 from gateway_common.errors import NotFound
 from gateway_common.informer import Informer, ObjectKey
 from gateway_common.kube import KubeClient
+from gateway_common.model import StopReason
 from gateway_common.names import (
     API_TOKEN_KEY,
     APP_NAME,
@@ -144,9 +145,9 @@ class ClusterRepository:
             # nothing else can be missing: the informer lists the same resource
             raise NamespaceMissing(name.namespace) from error
 
-    async def deactivate(self, record: Record) -> None:
+    async def deactivate(self, record: Record, reason: StopReason) -> None:
         """Ask the controller to stop the cluster; does nothing where it is gone already. Raises KubeError."""
-        await self._patch(record, {"spec": {"active": False}})
+        await self._patch(record, {"spec": {"active": False, "stopReason": reason}})
 
     async def report(self, record: Record, *, replicas: int, now: float) -> None:
         """Store what the scheduler says: that it has started, and how many workers it wants. Raises KubeError.

@@ -33,7 +33,7 @@ from gateway_controller.core.status import (
 )
 
 #: A cluster that ends for one of these has come to its intended end.
-_INTENDED = (Reason.STOP_REQUESTED, Reason.MAX_LIFETIME)
+_INTENDED = (Reason.DELETED, Reason.IDLE_TIMEOUT, Reason.NO_CLIENT_TIMEOUT, Reason.MAX_LIFETIME)
 
 #: How long the scheduler of a cluster that ends waits for its workers at the most.
 WORKERS_LEAVE_FIRST_SECONDS = 2.0

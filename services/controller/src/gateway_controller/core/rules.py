@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway_common.errors import InvalidClusterName, InvalidConfig
-from gateway_common.model import Phase
+from gateway_common.model import Phase, StopReason
 from gateway_common.names import parse_cluster_name, service_name
 from gateway_controller.core.deadlines import lifetime_end, scheduler_deadline
-from gateway_controller.core.observed import Entry, Observed, parse_config
+from gateway_controller.core.observed import Cluster, Entry, Observed, parse_config
 from gateway_controller.core.status import Reason
 
 #: Of a DNS label, which a Service's name is.
@@ -39,10 +39,11 @@ def over_or_ending(observed: Observed, _: datetime) -> Verdict | None:
 
 
 def stop_requested(observed: Observed, _: datetime) -> Verdict | None:
-    """The user, or an idle scheduler on the user's behalf, has given the cluster back."""
-    if observed.cluster.active:
+    """The user, or the scheduler of an unused cluster on the user's behalf, has given it back."""
+    cluster = observed.cluster
+    if cluster.active:
         return None
-    return Verdict(Phase.STOPPING, Reason.STOP_REQUESTED, "The cluster was asked to stop")
+    return Verdict(Phase.STOPPING, Reason(cluster.stop_reason), _stop_message(cluster))
 
 
 def name_invalid(observed: Observed, _: datetime) -> Verdict | None:
@@ -142,6 +143,22 @@ def scheduler_serving(observed: Observed, _: datetime) -> Verdict | None:
 
 def starting(_: Observed) -> Verdict:
     return Verdict(Phase.PENDING, Reason.SCHEDULER_STARTING, "The scheduler is starting")
+
+
+def _stop_message(cluster: Cluster) -> str:
+    try:
+        config = parse_config(cluster.config)
+        idle, unconnected = (f" of {limit:.10g} s" for limit in (config.idle_timeout, config.no_client_timeout))
+    except InvalidConfig:
+        # spoilt since: the scheduler was told the seconds when it started
+        idle = unconnected = ""
+    match cluster.stop_reason:
+        case StopReason.IDLE_TIMEOUT:
+            return f"The cluster was idle for longer than its idle timeout{idle}"
+        case StopReason.NO_CLIENT_TIMEOUT:
+            return f"Nobody was connected to the cluster for longer than its no-client timeout{unconnected}"
+        case StopReason.DELETED:
+            return "The cluster was asked to stop"
 
 
 RULES: tuple[Rule, ...] = (

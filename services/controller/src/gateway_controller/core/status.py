@@ -17,7 +17,9 @@ class Reason(StrEnum):
 
     SCHEDULER_STARTING = "SchedulerStarting"
     SCHEDULER_RUNNING = "SchedulerRunning"
-    STOP_REQUESTED = "StopRequested"
+    DELETED = "Deleted"
+    IDLE_TIMEOUT = "IdleTimeout"
+    NO_CLIENT_TIMEOUT = "NoClientTimeout"
     INVALID_NAME = "InvalidName"
     INVALID_CONFIG = "InvalidConfig"
     SCHEDULER_REJECTED = "SchedulerRejected"
