@@ -3,68 +3,16 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from distributed import Client, Scheduler, Worker
-from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+from distributed import Client, Scheduler
+from tornado.httpclient import AsyncHTTPClient
 
 from dask_gateway.scheduler_preload import dask_setup
 from tests.kit.mini_gateway import MiniGateway
+from tests.kit.schedulers import DELETE, HEARTBEAT, StartScheduler
 from tests.kit.waiting import until
-
-TOKEN = "token secret"
-HEARTBEAT = ("POST", "/api/v1/clusters/ns.a/heartbeat")
-
-StartScheduler = Callable[..., Awaitable["RunningScheduler"]]
-
-
-class RunningScheduler:
-    """A scheduler with the preload, and what its gateway heard from it."""
-
-    def __init__(self, scheduler: Scheduler, gateway_api: MiniGateway) -> None:
-        self.scheduler = scheduler
-        self.service = scheduler.services["gateway"]
-        self._gateway_api = gateway_api
-
-    @property
-    def heartbeats(self) -> list[dict[str, Any]]:
-        return self._gateway_api.bodies(*HEARTBEAT)
-
-    async def worker(self, name: str) -> Worker:
-        return await Worker(self.scheduler.address, name=name, nthreads=1, dashboard_address=":0")
-
-    async def send(self, command: Any, token: str | None = TOKEN) -> HTTPResponse:
-        body = command if isinstance(command, str | bytes) else json.dumps(command)
-        headers = {"Authorization": token} if token is not None else {}
-        url = f"http://127.0.0.1:{self.service.port}/api/comm"
-        return await AsyncHTTPClient().fetch(url, method="POST", headers=headers, body=body, raise_error=False)
-
-
-@pytest.fixture
-async def start_scheduler(gateway_api: MiniGateway, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StartScheduler]:
-    monkeypatch.setenv("DASK_GATEWAY_CLUSTER_NAME", "ns.a")
-    monkeypatch.setenv("DASK_GATEWAY_API_URL", f"{gateway_api.url}/api")
-    monkeypatch.setenv("DASK_GATEWAY_API_TOKEN", "secret")
-    gateway_api.credentials = "nobody but schedulers"
-    async with AsyncExitStack() as stack:
-
-        async def start(**arguments: Any) -> RunningScheduler:
-            options = {"api-address": ":0", "heartbeat-period": 0, "adaptive-period": 0.02, **arguments}
-            scheduler = Scheduler(
-                host="127.0.0.1",
-                port=0,
-                dashboard_address=":0",
-                preload=["dask_gateway.scheduler_preload"],
-                preload_argv=[f"--dg-{key}={value}" for key, value in options.items()],
-            )
-            await stack.enter_async_context(scheduler)
-            return RunningScheduler(scheduler, gateway_api)
-
-        yield start
-
 
 # Heartbeats
 
@@ -229,9 +177,9 @@ async def test_adaptive_scaling_can_be_ended(start_scheduler: StartScheduler) ->
 async def test_an_idle_cluster_asks_for_its_end_until_it_is_heard(
     start_scheduler: StartScheduler, gateway_api: MiniGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gateway_api.answers["DELETE", "/api/v1/clusters/ns.a"] = [(503, b"")]
+    gateway_api.answers[DELETE] = [(503, b"")]
     await start_scheduler(**{"idle-timeout": 0.2})
-    await until(lambda: len(gateway_api.bodies("DELETE", "/api/v1/clusters/ns.a")) >= 2)
+    await until(lambda: len(gateway_api.bodies(*DELETE)) >= 2)
     assert "Cluster has been idle for 0.20 seconds, shutting down" in caplog.text
 
 
@@ -242,11 +190,11 @@ async def test_a_cluster_whose_tasks_wait_for_workers_is_not_idle(
     async with Client(running.scheduler.address, asynchronous=True) as client:
         waiting = client.submit(int)
         await until(lambda: bool(running.scheduler.queued or running.scheduler.unrunnable))
-        before = len(gateway_api.bodies("DELETE", "/api/v1/clusters/ns.a"))
+        before = len(gateway_api.bodies(*DELETE))
         await asyncio.sleep(0.5)  # five times as long as it takes for an idle one
-        assert len(gateway_api.bodies("DELETE", "/api/v1/clusters/ns.a")) == before
+        assert len(gateway_api.bodies(*DELETE)) == before
         await client.cancel([waiting])
-    await until(lambda: len(gateway_api.bodies("DELETE", "/api/v1/clusters/ns.a")) > before)
+    await until(lambda: len(gateway_api.bodies(*DELETE)) > before)
 
 
 # The gateway's commands

@@ -189,6 +189,14 @@ def test_the_user_may_have_workers_spawned_instead_of_forked() -> None:
     assert [entry["value"] for entry in entries if entry["name"] == name] == ["spawn"]
 
 
+def test_a_worker_knows_how_much_time_it_has_to_move_its_data() -> None:
+    name = "DASK_GATEWAY_GRACE_PERIOD"
+    patient = worker_pod(worker_extra_pod_config={"terminationGracePeriodSeconds": 120})
+    assert patient["spec"]["terminationGracePeriodSeconds"] == 120
+    assert [entry["value"] for entry in container(patient)["env"] if entry["name"] == name] == ["120"]
+    assert name not in [entry["name"] for entry in container(worker_pod())["env"]]
+
+
 def test_extra_configuration_is_merged_in_and_wins() -> None:
     pod = scheduler_pod(
         scheduler_extra_pod_config={

@@ -15,6 +15,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from dask_gateway.scheduler.adaptive import Adaptive
+from dask_gateway.scheduler.departure import Departures
 from dask_gateway.scheduler.gateway_api import GatewayClient
 from dask_gateway.scheduler.heartbeat import Heartbeat
 from dask_gateway.scheduler.idle import shut_down_when_idle
@@ -53,6 +54,7 @@ class GatewaySchedulerService:
         self._heartbeat = Heartbeat(self._send_heartbeat, heartbeat_period if heartbeat_period > 0 else _QUIET_SILENCE)
         self._adaptive = Adaptive(scheduler, adaptive_period, lambda: self.count, self._set_count)
         self._workers = WorkerLedger(on_join=self._worker_joined, on_loss=self._worker_lost)
+        self._departures = Departures(scheduler, self._workers)
         self._tasks: set[asyncio.Task[None]] = set()
         self._server = HTTPServer(make_application(self, gateway.token))
 
@@ -63,12 +65,14 @@ class GatewaySchedulerService:
         self.port = sockets[0].getsockname()[1]
         self.scheduler.add_plugin(self._workers)
         self._spawn(self._heartbeat.run())
+        self._spawn(self._departures.begin())
         if self.idle_timeout:
             self._spawn(shut_down_when_idle(self.scheduler, self.idle_timeout, self.gateway.shutdown))
 
     def stop(self) -> None:
         """Stop serving and reporting. distributed calls this when the scheduler closes."""
         self._adaptive.stop()
+        self._departures.give_up()
         self._server.stop()
         for task in self._tasks:
             task.cancel()
