@@ -3,15 +3,20 @@
 import asyncio
 import json
 import logging
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from distributed import Client, Scheduler
+from dask.highlevelgraph import HighLevelGraph, Layer
+from distributed import Client, Scheduler, fire_and_forget, worker_client
 from tornado.httpclient import AsyncHTTPClient
 
 from dask_gateway.scheduler_preload import dask_setup
 from tests.kit.mini_gateway import MiniGateway
-from tests.kit.schedulers import DELETE, HEARTBEAT, StartScheduler
+from tests.kit.schedulers import DELETE, HEARTBEAT, DaskProcesses, RunningScheduler, StartScheduler
 from tests.kit.waiting import until
 
 # Heartbeats
@@ -171,7 +176,7 @@ async def test_adaptive_scaling_can_be_ended(start_scheduler: StartScheduler) ->
     assert running.service._adaptive._task is None
 
 
-# Idle clusters
+# Unused clusters
 
 
 async def test_an_idle_cluster_asks_for_its_end_until_it_is_heard(
@@ -181,6 +186,9 @@ async def test_an_idle_cluster_asks_for_its_end_until_it_is_heard(
     await start_scheduler(**{"idle-timeout": 0.2})
     await until(lambda: len(gateway_api.bodies(*DELETE)) >= 2)
     assert "Cluster has been idle for 0.20 seconds, shutting down" in caplog.text
+    assert {exchange.query["reason"] for exchange in gateway_api.exchanges if exchange.method == "DELETE"} == {
+        "IdleTimeout"
+    }
 
 
 async def test_a_cluster_whose_tasks_wait_for_workers_is_not_idle(
@@ -195,6 +203,100 @@ async def test_a_cluster_whose_tasks_wait_for_workers_is_not_idle(
         assert len(gateway_api.bodies(*DELETE)) == before
         await client.cancel([waiting])
     await until(lambda: len(gateway_api.bodies(*DELETE)) > before)
+
+
+class SlowLayer(Layer):
+    """A part of a graph that a scheduler takes its time to unpack, which it does in a thread."""
+
+    unpacking = threading.Event()
+    may_unpack = threading.Event()
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def __iter__(self) -> Iterator[str]:
+        if threading.current_thread() is not threading.main_thread():
+            self.unpacking.set()
+            self.may_unpack.wait(60)
+        yield "x"
+
+    def __getitem__(self, key: str) -> Any:
+        return (int,)
+
+    def __len__(self) -> int:
+        return 1
+
+    def is_materialized(self) -> bool:
+        return False
+
+    def get_output_keys(self) -> set[str]:
+        return {"x"}
+
+
+async def stops_asked_for(running: RunningScheduler, gateway_api: MiniGateway) -> int:
+    """How often a scheduler has asked for its cluster's end, once what it sent before has arrived."""
+    count = running.service.count + 1
+    running.service.scale(count)
+    await until(lambda: running.heartbeats[-1]["count"] == count)
+    return len(gateway_api.bodies(*DELETE))
+
+
+async def test_a_cluster_that_unpacks_a_graph_is_not_idle(
+    start_scheduler: StartScheduler, gateway_api: MiniGateway
+) -> None:
+    running = await start_scheduler(**{"idle-timeout": 0.1})
+    if not hasattr(running.scheduler, "_active_graph_updates"):
+        pytest.skip("this distributed does not say that it unpacks a graph")
+    async with Client(running.scheduler.address, asynchronous=True) as client:
+        layer = SlowLayer()
+        waiting = client.get(HighLevelGraph({"slow": layer}, {"slow": set()}), ["x"], sync=False)
+        await asyncio.to_thread(layer.unpacking.wait)
+        before = await stops_asked_for(running, gateway_api)
+        await asyncio.sleep(0.5)  # five times as long as it takes for an idle one
+        assert await stops_asked_for(running, gateway_api) == before
+        layer.may_unpack.set()
+        await client.cancel(waiting)
+
+
+async def test_a_cluster_without_a_client_asks_for_its_end_whatever_it_does(
+    start_scheduler: StartScheduler,
+    processes: DaskProcesses,
+    gateway_api: MiniGateway,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("DASK_GATEWAY_NO_CLIENT_TIMEOUT", "0.2")
+    running = await start_scheduler(**{"idle-timeout": 3600})
+    await processes.worker(running.scheduler.address, "a")
+    async with Client(running.scheduler.address, asynchronous=True) as client:
+
+        def submit_something() -> int:
+            with worker_client() as own:
+                return int(own.submit(int).result())
+
+        def run_until(end: Path) -> None:
+            while not end.exists():
+                time.sleep(0.01)
+
+        # a task that submits tasks leaves its worker connected as a client
+        assert await client.submit(submit_something) == 0
+        fire_and_forget(client.submit(run_until, tmp_path / "end"))
+        before = await stops_asked_for(running, gateway_api)
+        await asyncio.sleep(1)  # five times as long as it takes where nobody is
+        assert await stops_asked_for(running, gateway_api) == before
+    await until(lambda: len(gateway_api.bodies(*DELETE)) > before)
+    assert len(running.scheduler.client_comms) == 1
+    assert any(worker.processing for worker in running.scheduler.workers.values())
+    assert gateway_api.exchanges[-1].query == {"reason": "NoClientTimeout"}
+    (tmp_path / "end").touch()
+
+
+async def test_a_cluster_that_nobody_ever_connects_to_asks_for_its_end(
+    start_scheduler: StartScheduler, gateway_api: MiniGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DASK_GATEWAY_NO_CLIENT_TIMEOUT", "0.2")
+    await start_scheduler()
+    await until(lambda: bool(gateway_api.bodies(*DELETE)))
 
 
 # The gateway's commands

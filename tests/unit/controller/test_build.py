@@ -189,6 +189,15 @@ def test_the_user_may_have_workers_spawned_instead_of_forked() -> None:
     assert [entry["value"] for entry in entries if entry["name"] == name] == ["spawn"]
 
 
+def test_a_limit_that_released_preloads_do_not_know_is_no_option_of_theirs() -> None:
+    limited = container(scheduler_pod(no_client_timeout=900))
+    assert {"name": "DASK_GATEWAY_NO_CLIENT_TIMEOUT", "value": "900.0"} in limited["env"]
+    assert limited["args"] == container(scheduler_pod())["args"]
+    mine = container(scheduler_pod(no_client_timeout=900, environment={"DASK_GATEWAY_NO_CLIENT_TIMEOUT": "0"}))
+    assert mine["env"].count({"name": "DASK_GATEWAY_NO_CLIENT_TIMEOUT", "value": "900.0"}) == 1
+    assert {"name": "DASK_GATEWAY_NO_CLIENT_TIMEOUT", "value": "0"} not in mine["env"]
+
+
 def test_a_worker_knows_how_much_time_it_has_to_move_its_data() -> None:
     name = "DASK_GATEWAY_GRACE_PERIOD"
     patient = worker_pod(worker_extra_pod_config={"terminationGracePeriodSeconds": 120})

@@ -26,7 +26,7 @@ def build_scheduler_pod(installation: Installation, cluster: ClusterName, config
         name=SCHEDULER_COMPONENT,
         args=_scheduler_args(config),
         environment=config.environment,
-        reserved=reserved_environment(installation, cluster),
+        reserved=[*reserved_environment(installation, cluster), *_limits_of_use(config)],
         requests=resource_amounts(config.scheduler_cores, config.scheduler_memory),
         limits=resource_amounts(limit_cores, limit_memory),
         more={
@@ -56,6 +56,13 @@ def build_scheduler_pod(installation: Installation, cluster: ClusterName, config
         restart_policy="Never",
         extra=config.scheduler_extra_pod_config,
     )
+
+
+def _limits_of_use(config: ClusterConfig) -> list[Manifest]:
+    """What released preloads do not know is no option: an unknown one would end them."""
+    if not config.no_client_timeout:
+        return []
+    return [{"name": "DASK_GATEWAY_NO_CLIENT_TIMEOUT", "value": str(config.no_client_timeout)}]
 
 
 def _scheduler_args(config: ClusterConfig) -> list[str]:
