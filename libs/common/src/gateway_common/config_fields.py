@@ -115,6 +115,13 @@ class ClusterFields(BaseModel):
         description="Seconds until a scheduler must serve, else its cluster fails; 0: it may take for ever, as while "
         "nodes are added.",
     )
+    scheduler_liveness_timeout: Seconds = setting(
+        300.0,
+        unit="seconds",
+        values="scheduler.livenessTimeout",
+        description="Seconds that a scheduler may not answer before it is killed, and its cluster fails; 0: for ever. "
+        "Code that blocks its event loop keeps it from answering.",
+    )
     worker_start_timeout: Seconds = setting(
         0.0,
         unit="seconds",

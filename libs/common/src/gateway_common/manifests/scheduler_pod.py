@@ -1,5 +1,7 @@
 """The scheduler's Pod (K-011, S-030)."""
 
+from math import ceil
+
 from gateway_common.config import ClusterConfig
 from gateway_common.manifests.installation import Installation
 from gateway_common.manifests.metadata import build_metadata
@@ -17,6 +19,12 @@ from gateway_common.resources import Manifest
 #: The scheduler's ports by name.
 SCHEDULER_PORTS = {"scheduler": SCHEDULER_PORT, "dashboard": DASHBOARD_PORT, "api": SCHEDULER_API_PORT}
 
+_HEALTH = {"path": "/api/health", "port": SCHEDULER_API_PORT}
+#: Of the liveness probe, and how long one look may take: schedulers that unpack a large graph answer late.
+_LIVENESS_SECONDS = 10
+#: From the start of its container until a scheduler has served once, at the most.
+_STARTUP_SECONDS = 600
+
 
 def build_scheduler_pod(installation: Installation, cluster: ClusterName, config: ClusterConfig) -> Manifest:
     limit_cores = config.scheduler_cores_limit or config.scheduler_cores
@@ -32,11 +40,8 @@ def build_scheduler_pod(installation: Installation, cluster: ClusterName, config
         more={
             "ports": [{"name": name, "containerPort": port} for name, port in SCHEDULER_PORTS.items()],
             # The period is what a user waits on average once the scheduler serves, twice over.
-            "readinessProbe": {
-                "httpGet": {"path": "/api/health", "port": SCHEDULER_API_PORT},
-                "periodSeconds": 1,
-                "failureThreshold": 3,
-            },
+            "readinessProbe": {"httpGet": _HEALTH, "periodSeconds": 1, "failureThreshold": 3},
+            **_liveness(config),
         },
         extra=config.scheduler_extra_container_config,
     )
@@ -56,6 +61,21 @@ def build_scheduler_pod(installation: Installation, cluster: ClusterName, config
         restart_policy="Never",
         extra=config.scheduler_extra_pod_config,
     )
+
+
+def _liveness(config: ClusterConfig) -> Manifest:
+    if not config.scheduler_liveness_timeout:
+        return {}
+    liveness = {
+        "httpGet": _HEALTH,
+        "periodSeconds": _LIVENESS_SECONDS,
+        "timeoutSeconds": _LIVENESS_SECONDS,
+        "failureThreshold": ceil(config.scheduler_liveness_timeout / _LIVENESS_SECONDS),
+    }
+    # Python may import for longer than a scheduler may hang.
+    patience = ceil(max(config.scheduler_liveness_timeout, _STARTUP_SECONDS))
+    startup = {"httpGet": _HEALTH, "periodSeconds": 1, "failureThreshold": patience}
+    return {"startupProbe": startup, "livenessProbe": liveness}
 
 
 def _limits_of_use(config: ClusterConfig) -> list[Manifest]:

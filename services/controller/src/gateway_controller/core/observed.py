@@ -26,6 +26,7 @@ from gateway_common.names import (
     ClusterName,
     scheduler_pod_name,
 )
+from gateway_controller.core.liveness import explain_liveness_kill
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,7 @@ def read_pod(manifest: Mapping[str, Any]) -> Pod:
         finished=finished,
         ready=is_scheduler and _is_ready(status),
         ip=status.get("podIP", "") if is_scheduler else "",
-        failure=_explain(status, state) if is_scheduler and finished else "",
+        failure=_explain(manifest, state) if is_scheduler and finished else "",
         lacking=_explain_waiting(manifest, state) if is_scheduler and not running and not finished else "",
     )
 
@@ -280,10 +281,13 @@ def _is_ready(status: Mapping[str, Any]) -> bool:
     )
 
 
-def _explain(status: Mapping[str, Any], state: Mapping[str, Any]) -> str:
+def _explain(manifest: Mapping[str, Any], state: Mapping[str, Any]) -> str:
+    status = manifest.get("status") or {}
     if reason := status.get("reason"):
         return ": ".join(filter(None, (f"its pod was {reason}", status.get("message"))))
     if exit_state := state.get("terminated"):
+        if hung := explain_liveness_kill(manifest, SCHEDULER_COMPONENT, exit_state):
+            return hung
         reason = exit_state.get("reason")
         return f"it exited with code {exit_state.get('exitCode')}" + (f" ({reason})" if reason else "")
     return f"its pod is {status.get('phase')}"
