@@ -216,7 +216,7 @@ async def test_only_the_clusters_own_token_may_report(api: Api, token: str) -> N
 
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "token"
-    assert "replicas" not in (await api.stored(cluster))["spec"]
+    assert (await api.stored(cluster))["spec"]["replicas"] == 0
 
 
 async def test_the_token_of_one_cluster_is_nothing_to_another(api: Api) -> None:
@@ -293,7 +293,7 @@ async def test_a_cluster_may_stop_itself_with_its_token(api: Api) -> None:
     assert (await api.stored(cluster))["spec"]["active"] is False
     # its last report finds a cluster that is on its way out
     assert await heartbeat(api, cluster, count=3) == 200
-    assert "replicas" not in (await api.stored(cluster))["spec"]
+    assert (await api.stored(cluster))["spec"]["replicas"] == 0
 
 
 async def test_a_clusters_token_is_no_user(api: Api) -> None:

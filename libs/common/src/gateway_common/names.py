@@ -21,6 +21,9 @@ WORKER_COMPONENT = "dask-worker"
 
 #: Written by the api when the scheduler's first heartbeat arrives: the scheduler itself says that it serves.
 SCHEDULER_STARTED_ANNOTATION = "gateway.dask.org/scheduler-started-at"
+#: Written by the api beside `spec.replicas`: the number of workers that the scheduler asked for last. Where the two
+#: differ, somebody else has written the latter.
+SCHEDULER_REPLICAS_ANNOTATION = "gateway.dask.org/scheduler-replicas"
 
 SCHEDULER_PORT = 8786
 DASHBOARD_PORT = 8787

@@ -15,7 +15,13 @@ from gateway_common.clock import from_rfc3339
 from gateway_common.config import stored_cluster_config
 from gateway_common.errors import InvalidConfig
 from gateway_common.model import Phase
-from gateway_common.names import SCHEDULER_STARTED_ANNOTATION, ClusterName, dashboard_path
+from gateway_common.names import (
+    SCHEDULER_REPLICAS_ANNOTATION,
+    SCHEDULER_STARTED_ANNOTATION,
+    ClusterName,
+    dashboard_path,
+    service_name,
+)
 from gateway_common.resources import DASKCLUSTERS
 
 
@@ -31,6 +37,8 @@ class ClusterStatus(StrEnum):
 
 #: What `GET /api/v1/clusters/` lists by default (R-020).
 LIVE = frozenset({ClusterStatus.PENDING, ClusterStatus.RUNNING})
+#: What a DaskCluster can hold in `spec.replicas`.
+MOST_WORKERS = 1_000_000
 #: Nothing more happens to these.
 FINISHED = frozenset({ClusterStatus.STOPPED, ClusterStatus.FAILED})
 
@@ -65,7 +73,9 @@ class Record:
     admitted
         Whether the controller has found room for it: its objects are being made, or it is further than that.
     replicas
-        How many workers its scheduler wants.
+        How many workers are wanted, by its scheduler or by whoever else wrote that.
+    reported
+        How many its scheduler asked for last; None: nobody has noted that.
     granted
         How many workers limits leave room for, as far as the controller has said so; else as many as are wanted.
     """
@@ -83,6 +93,7 @@ class Record:
         "name",
         "reason",
         "replicas",
+        "reported",
         "scheduler_address",
         "scheduler_started",
         "status",
@@ -105,7 +116,9 @@ class Record:
         self.reason: str | None = status.get("reason")
         self.message: str | None = status.get("message")
         self.scheduler_address: str = status.get("schedulerAddress") or ""
-        self.scheduler_started = SCHEDULER_STARTED_ANNOTATION in (metadata.get("annotations") or {})
+        annotations = metadata.get("annotations") or {}
+        self.scheduler_started = SCHEDULER_STARTED_ANNOTATION in annotations
+        self.reported = _number(annotations.get(SCHEDULER_REPLICAS_ANNOTATION))
         self.status = classify_status(status.get("phase"), self.active)
         self.admitted = self.status is ClusterStatus.RUNNING or "schedulerPod" in status
         self.entry = orjson.dumps(str(self.name)) + b":"
@@ -132,6 +145,17 @@ class Record:
         return self._head + b',"tls_cert":null,"tls_key":null}'
 
     @property
+    def overridden(self) -> bool:
+        """Whether somebody else has said how many workers it is to have, and its scheduler has yet to follow."""
+        running = self.status is ClusterStatus.RUNNING
+        return running and self.reported is not None and self.reported != self.replicas
+
+    @property
+    def scheduler_host(self) -> str:
+        """Where its scheduler listens: by its Service's name until its address is known."""
+        return self.scheduler_address or f"{service_name(self.name.name)}.{self.name.namespace}"
+
+    @property
     def max_workers(self) -> int | None:
         """How many workers its limits leave room for; None: no limit."""
         try:
@@ -140,6 +164,11 @@ class Record:
             # made by hand or by another version; the one field that says it outright still counts
             limit = self.config.get("cluster_max_workers")
             return limit if isinstance(limit, int) else None
+
+    def within_limit(self, count: int) -> int:
+        """A number of workers, as far as its limits allow."""
+        limit = self.max_workers
+        return min(count, MOST_WORKERS if limit is None else limit)
 
     def described(self, body: bytes) -> bytes:
         """The cluster's JSON in version 2 of the REST API, made of that in version 1."""
@@ -175,16 +204,29 @@ class NewCluster:
 
 
 def build_dask_cluster(new: NewCluster, labels: Mapping[str, str]) -> dict[str, Any]:
-    """The DaskCluster of a new cluster (K-002)."""
-    spec: dict[str, Any] = {"username": new.user, "options": dict(new.options), "config": dict(new.config)}
+    """The DaskCluster of a new cluster (K-002). A scheduler asks for no workers at first."""
+    spec: dict[str, Any] = {
+        "username": new.user,
+        "options": dict(new.options),
+        "config": dict(new.config),
+        "replicas": 0,
+    }
     if new.groups:
         spec["groups"] = list(new.groups)
     return {
         "apiVersion": DASKCLUSTERS.api_version,
         "kind": DASKCLUSTERS.kind,
-        "metadata": {"name": new.name.name, "labels": dict(labels)},
+        "metadata": {
+            "name": new.name.name,
+            "labels": dict(labels),
+            "annotations": {SCHEDULER_REPLICAS_ANNOTATION: "0"},
+        },
         "spec": spec,
     }
+
+
+def _number(text: Any) -> int | None:
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else None
 
 
 def _milliseconds(time: str | None) -> int | None:

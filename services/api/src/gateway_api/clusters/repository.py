@@ -18,9 +18,10 @@ from gateway_api.errors import NamespaceMissing
 from gateway_api.single_flight import SingleFlight
 from gateway_common.clock import to_rfc3339
 from gateway_common.configuration.model import ALL_NAMESPACES
-from gateway_common.errors import NotFound
+from gateway_common.errors import Invalid, NotFound
 from gateway_common.informer import Informer, ObjectKey
 from gateway_common.kube import KubeClient
+from gateway_common.merge import deep_merge
 from gateway_common.model import StopReason
 from gateway_common.names import (
     API_TOKEN_KEY,
@@ -30,6 +31,7 @@ from gateway_common.names import (
     INSTANCE_LABEL,
     NAME_LABEL,
     PRIVATE_KEY_KEY,
+    SCHEDULER_REPLICAS_ANNOTATION,
     SCHEDULER_STARTED_ANNOTATION,
     ClusterName,
     instance_selector,
@@ -75,12 +77,12 @@ class ClusterRepository:
         self._secret_slots = asyncio.Semaphore(CONCURRENT_SECRETS)
         self._live_reads: SingleFlight[ClusterName, Record | None] = SingleFlight()
         self._read_slots = asyncio.Semaphore(CONCURRENT_READS)
-        self._listener: Listener | None = None
+        self._listeners: list[Listener] = []
         self.waiters = Waiters()
 
     def tell(self, listener: Listener) -> None:
         """Have `listener` called for every change, with None for a cluster that is gone. To be set before `run`."""
-        self._listener = listener
+        self._listeners.append(listener)
 
     async def run(self) -> None:
         """Keep the cache up to date until cancelled."""
@@ -152,18 +154,40 @@ class ClusterRepository:
     async def report(self, record: Record, *, replicas: int, now: float) -> None:
         """Store what the scheduler says: that it has started, and how many workers it wants. Raises KubeError.
 
-        Writes nothing where nothing would change.
+        Writes nothing where the scheduler only repeats itself: what somebody else has asked for since stays.
         """
-        patch: dict[str, Any] = {"spec": {"replicas": replicas}}
+        asked: dict[str, Any] = {
+            "metadata": {"annotations": {SCHEDULER_REPLICAS_ANNOTATION: str(replicas)}},
+            "spec": {"replicas": replicas},
+        }
         if not record.scheduler_started:
-            patch["metadata"] = {"annotations": {SCHEDULER_STARTED_ANNOTATION: to_rfc3339(now)}}
-        elif record.replicas == replicas:
+            started = {"metadata": {"annotations": {SCHEDULER_STARTED_ANNOTATION: to_rfc3339(now)}}}
+            asked = started if record.reported == replicas else deep_merge(asked, started)
+        elif record.reported == replicas:
             # Another replica may have written a different number that has not reached this cache: schedulers
             # report a number once, so a report that is wrongly passed over would be lost for an hour.
             latest = await self.refresh(record.name)
-            if latest is None or latest.replicas == replicas:
+            if latest is None or latest.reported == replicas:
                 return
-        await self._patch(record, patch)
+        await self._patch(record, asked)
+
+    async def settle(self, record: Record, *, replicas: int) -> None:
+        """Store a number that the scheduler has taken over; does nothing where it or anybody has written since.
+
+        Raises KubeError.
+        """
+        annotation = f"/metadata/annotations/{SCHEDULER_REPLICAS_ANNOTATION.replace('/', '~1')}"
+        patch: list[dict[str, Any]] = [
+            {"op": "test", "path": "/metadata/uid", "value": record.uid},
+            {"op": "test", "path": annotation, "value": str(record.reported)},
+            {"op": "test", "path": "/spec/replicas", "value": record.replicas},
+            {"op": "replace", "path": annotation, "value": str(replicas)},
+            {"op": "replace", "path": "/spec/replicas", "value": replicas},
+        ]
+        try:
+            await self._patch(record, patch)
+        except Invalid:
+            await self.refresh(record.name)
 
     async def credentials(self, record: Record) -> Credentials | None:
         """What the cluster's Secret holds, None while there is no such Secret; raises KubeError."""
@@ -193,8 +217,8 @@ class ClusterRepository:
         name = ClusterName(*key)
         if record is None or record.status in FINISHED:
             self._credentials.pop(name, None)
-        if self._listener is not None:
-            self._listener(name, record)
+        for listener in self._listeners:
+            listener(name, record)
         self.waiters.notify(name)
 
     def _absorb(self, manifest: dict[str, Any]) -> Record:
@@ -215,7 +239,7 @@ class ClusterRepository:
             return None
         return self._absorb(manifest)
 
-    async def _patch(self, record: Record, patch: dict[str, Any]) -> None:
+    async def _patch(self, record: Record, patch: dict[str, Any] | list[dict[str, Any]]) -> None:
         namespace, name = record.name
         try:
             self._absorb(await self._kube.patch(DASKCLUSTERS, name, patch, namespace=namespace))

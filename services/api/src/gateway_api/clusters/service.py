@@ -25,7 +25,7 @@ from gateway_api.scheduler_client import SchedulerClient
 from gateway_common.config import stored_cluster_config
 from gateway_common.errors import InvalidClusterName
 from gateway_common.model import StopReason
-from gateway_common.names import ClusterName, parse_cluster_name, service_name
+from gateway_common.names import ClusterName, parse_cluster_name
 from gateway_common.principal import Principal
 from gateway_common.quota import Room
 
@@ -208,8 +208,7 @@ class ClusterService:
     async def _tell_scheduler(self, record: Record, message: Mapping[str, object]) -> None:
         """Deliver a message; raises SchedulerUnreachable, and never touches the cluster for it (E-07)."""
         credentials = await self._repository.credentials(record)
-        host = record.scheduler_address or f"{service_name(record.name.name)}.{record.name.namespace}"
-        if credentials is not None and await self._schedulers.send(host, credentials.token, message):
+        if credentials is not None and await self._schedulers.send(record.scheduler_host, credentials.token, message):
             return
         latest = await self._repository.refresh(record.name)
         if latest is None or latest.status is not ClusterStatus.RUNNING:

@@ -2,7 +2,6 @@
 
 from gateway_api.clusters.record import LIVE, Record
 from gateway_api.clusters.repository import ClusterRepository
-from gateway_api.clusters.schemas import MOST_WORKERS
 from gateway_api.heartbeats.schemas import Heartbeat
 from gateway_common.clock import Clock
 
@@ -18,6 +17,4 @@ class HeartbeatService:
         """Note that the scheduler has started, and how many workers it wants within the cluster's limit."""
         if record.status not in LIVE:
             return
-        limit = record.max_workers
-        replicas = min(heartbeat.count, MOST_WORKERS if limit is None else limit)
-        await self._repository.report(record, replicas=replicas, now=self._clock())
+        await self._repository.report(record, replicas=record.within_limit(heartbeat.count), now=self._clock())

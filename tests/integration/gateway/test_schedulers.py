@@ -25,6 +25,7 @@ gateway:
       extraPodConfig: {terminationGracePeriodSeconds: 1}
 """
 PATIENCE_SECONDS = 120
+ADAPTIVE_PERIOD = 3.0  # seconds, by default
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -96,6 +97,34 @@ async def test_a_worker_whose_pod_is_taken_away_leaves_its_results_behind(
         assert len((tmp_path / "log").read_text().splitlines()) == 20
         # and another takes its place
         await dask.wait_for_workers(2, timeout=PATIENCE_SECONDS)
+
+
+async def test_a_number_written_into_the_object_reaches_the_scheduler_and_ends_adaptive_scaling(
+    gateway: LocalGateway, cluster: GatewayCluster
+) -> None:
+    await cluster.adapt(minimum=1, maximum=1)
+    async with await cluster.get_client() as dask:
+        await dask.wait_for_workers(1, timeout=PATIENCE_SECONDS)
+        write_replicas(gateway, cluster, 2)
+        await dask.wait_for_workers(2, timeout=PATIENCE_SECONDS)
+        # which nothing takes back
+        await asyncio.sleep(2 * ADAPTIVE_PERIOD)
+        assert len(workers(gateway, cluster)) == 2
+
+        kept = await dask.scatter({str(number): number for number in range(20)})
+        write_replicas(gateway, cluster, 1)
+        await until(lambda: len(workers(gateway, cluster)) == 1, PATIENCE_SECONDS)
+        assert await dask.gather(kept) == {str(number): number for number in range(20)}
+
+
+def write_replicas(gateway: LocalGateway, cluster: GatewayCluster, replicas: int) -> None:
+    """What `kubectl scale` comes to."""
+    namespace, name = cluster.name.split(".")
+    gateway.kubernetes.objects.patch(DASKCLUSTERS, namespace, name, {"spec": {"replicas": replicas}})
+
+
+def workers(gateway: LocalGateway, cluster: GatewayCluster) -> list[str]:
+    return [name for name in pods(gateway, cluster) if name.startswith("dask-worker-")]
 
 
 def is_ready(gateway: LocalGateway, cluster: GatewayCluster) -> bool:
