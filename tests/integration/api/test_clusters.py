@@ -38,7 +38,7 @@ async def test_a_new_cluster_is_a_daskcluster_with_the_resolved_configuration(ap
     assert spec["config"]["worker_cores"] == spec["config"]["worker_cores_limit"] == 2
     assert spec["config"]["namespace"] == api.namespace
     assert "active" not in spec
-    assert "replicas" not in spec
+    assert spec["replicas"] == 0
 
 
 async def test_a_read_right_after_the_creation_sees_a_pending_cluster_with_exactly_the_known_keys(api: Api) -> None:

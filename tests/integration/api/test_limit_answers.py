@@ -267,8 +267,9 @@ async def test_scaling_is_held_to_what_is_left_and_says_by_which_limit(kube: Kub
     async with running_api(kube, namespace, **settings) as api, admitting(api):
         alice = api.user("alice")
         one, other = await api.running_cluster(alice), await api.running_cluster(alice)
-        await api.kube.patch(DASKCLUSTERS, one.name, {"spec": {"replicas": 3}}, namespace=one.namespace)
-        await api.repository.refresh(one)
+        record = await api.repository.refresh(one)
+        assert record is not None
+        await api.repository.report(record, replicas=3, now=0)
 
         over_quota = await alice.post(f"{CLUSTERS}{other}/scale", json={"count": 4})
         over_own = await alice.post(f"{CLUSTERS}{one}/scale", json={"count": 9})

@@ -216,7 +216,7 @@ async def test_only_the_clusters_own_token_may_report(api: Api, token: str) -> N
 
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "token"
-    assert "replicas" not in (await api.stored(cluster))["spec"]
+    assert (await api.stored(cluster))["spec"]["replicas"] == 0
 
 
 async def test_the_token_of_one_cluster_is_nothing_to_another(api: Api) -> None:
@@ -255,6 +255,36 @@ async def test_a_report_without_a_number_is_refused(api: Api, body: dict[str, An
     assert (answer.status_code, answer.json()) == (422, {"error": error})
 
 
+@pytest.mark.parametrize(
+    ("said", "stored"),
+    [
+        ({}, "IdleTimeout"),
+        ({"reason": "IdleTimeout"}, "IdleTimeout"),
+        ({"reason": "NoClientTimeout"}, "NoClientTimeout"),
+        ({"reason": "Deleted"}, "IdleTimeout"),
+        ({"reason": "\N{SNOWMAN}" * 1000}, "IdleTimeout"),
+    ],
+)
+async def test_a_scheduler_says_why_it_stops_its_cluster(api: Api, said: dict[str, str], stored: str) -> None:
+    cluster = await api.running_cluster(api.user("alice"))
+    client = api.client(authorization=f"token {CLUSTER_TOKEN}")
+
+    assert (await client.delete(f"/api/v1/clusters/{cluster}", params=said)).status_code == 204
+    assert (await api.stored(cluster))["spec"]["stopReason"] == stored
+
+
+async def test_a_cluster_that_people_stop_was_deleted_whatever_they_say(api: Api) -> None:
+    alice = api.user("alice")
+    cluster = await api.running_cluster(alice)
+
+    assert (await alice.delete(f"/api/v1/clusters/{cluster}?reason=IdleTimeout")).status_code == 204
+    assert (await api.stored(cluster))["spec"]["stopReason"] == "Deleted"
+    # its scheduler can't change that any more
+    client = api.client(authorization=f"token {CLUSTER_TOKEN}")
+    assert (await client.delete(f"/api/v1/clusters/{cluster}")).status_code == 204
+    assert (await api.stored(cluster))["spec"]["stopReason"] == "Deleted"
+
+
 async def test_a_cluster_may_stop_itself_with_its_token(api: Api) -> None:
     cluster = await api.running_cluster(api.user("alice"))
     client = api.client(authorization=f"token {CLUSTER_TOKEN}")
@@ -263,7 +293,7 @@ async def test_a_cluster_may_stop_itself_with_its_token(api: Api) -> None:
     assert (await api.stored(cluster))["spec"]["active"] is False
     # its last report finds a cluster that is on its way out
     assert await heartbeat(api, cluster, count=3) == 200
-    assert "replicas" not in (await api.stored(cluster))["spec"]
+    assert (await api.stored(cluster))["spec"]["replicas"] == 0
 
 
 async def test_a_clusters_token_is_no_user(api: Api) -> None:

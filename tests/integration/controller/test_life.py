@@ -73,7 +73,7 @@ async def test_a_stopped_cluster_is_stopping_until_its_pods_are_gone(world: Worl
     name = await world.running_cluster(replicas=2)
     await world.has_workers(name, [0, 1])
     await controller.count_anew()
-    await world.set_spec(name, active=False)
+    await world.set_spec(name, active=False, stopReason="IdleTimeout")
 
     async def is_over() -> bool:
         await world.remove_deleted_pods(name)
@@ -81,7 +81,7 @@ async def test_a_stopped_cluster_is_stopping_until_its_pods_are_gone(world: Worl
 
     await eventually(is_over)
     status = await world.status(name)
-    assert status["reason"] == "Deleted"
+    assert status["reason"] == "IdleTimeout"
     assert datetime.fromisoformat(status["completionTime"]) > datetime.now(UTC) - timedelta(minutes=1)
     assert await world.find(SECRETS, secret_name(name)) is None
     assert await world.workers(name) == []

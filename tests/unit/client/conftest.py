@@ -1,17 +1,46 @@
 """What the client's tests share."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
 
 import dask
 import pytest
 
 from tests.kit.mini_gateway import MiniGateway, mini_gateway
+from tests.kit.schedulers import DaskProcesses, RunningScheduler, StartScheduler, running_scheduler
 
 
 @pytest.fixture
 async def gateway_api() -> AsyncIterator[MiniGateway]:
     async with mini_gateway() as gateway:
         yield gateway
+
+
+@pytest.fixture
+async def start_scheduler(gateway_api: MiniGateway, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StartScheduler]:
+    _let_schedulers_in(gateway_api, monkeypatch)
+    async with AsyncExitStack() as stack:
+
+        async def start(**arguments: Any) -> RunningScheduler:
+            return await stack.enter_async_context(running_scheduler(gateway_api, **arguments))
+
+        yield start
+
+
+@pytest.fixture
+async def processes(gateway_api: MiniGateway, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DaskProcesses]:
+    _let_schedulers_in(gateway_api, monkeypatch)
+    processes = DaskProcesses()
+    yield processes
+    await processes.kill()
+
+
+def _let_schedulers_in(gateway_api: MiniGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASK_GATEWAY_CLUSTER_NAME", "ns.a")
+    monkeypatch.setenv("DASK_GATEWAY_API_URL", f"{gateway_api.url}/api")
+    monkeypatch.setenv("DASK_GATEWAY_API_TOKEN", "secret")
+    gateway_api.credentials = "nobody but schedulers"
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import pytest
 
 from dask_gateway.scheduler.adaptive import AdaptiveWindow
 from dask_gateway.scheduler.heartbeat import retry_delay
-from dask_gateway.scheduler.idle import IdleClock, is_busy
+from dask_gateway.scheduler.unused import ClientClock, IdleClock, is_busy
 
 
 def make_scheduler(**changes: Any) -> SimpleNamespace:
@@ -50,7 +50,7 @@ def test_any_work_is_work(work: dict[str, Any]) -> None:
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     clock = SimpleNamespace(time=1000.0)
-    monkeypatch.setattr("dask_gateway.scheduler.idle.time", lambda: clock.time)
+    monkeypatch.setattr("dask_gateway.scheduler.unused.time", lambda: clock.time)
     return clock
 
 
@@ -72,3 +72,40 @@ def test_a_scheduler_that_keeps_no_log_is_idle_from_the_look_that_saw_no_change(
     assert clock.idle_seconds() == 0
     now.time = 1015
     assert clock.idle_seconds() == 5
+
+
+def test_a_scheduler_that_nobody_ever_connected_to_is_unused_since_its_start(now: SimpleNamespace) -> None:
+    clock = ClientClock(make_scheduler(client_comms={}))
+    now.time = 1010
+    assert clock.unconnected_seconds() == 10
+
+
+def test_whoever_connects_is_there_until_they_leave(now: SimpleNamespace) -> None:
+    scheduler = make_scheduler(client_comms={"Client-1": None, "Client-2": None})
+    clock = ClientClock(scheduler)
+    now.time = 1010
+    assert clock.unconnected_seconds() == 0
+    for client in list(scheduler.client_comms):
+        now.time += 5
+        clock.remove_client(scheduler, client)
+        del scheduler.client_comms[client]
+    now.time = 1030
+    assert clock.unconnected_seconds() == 10
+
+
+def test_a_visit_between_two_looks_counts(now: SimpleNamespace) -> None:
+    scheduler = make_scheduler(client_comms={})
+    clock = ClientClock(scheduler)
+    now.time = 1008
+    clock.add_client(scheduler, "Client-1")
+    now.time = 1010
+    assert clock.unconnected_seconds() == 2
+
+
+def test_a_client_of_a_clusters_own_task_is_nobody(now: SimpleNamespace) -> None:
+    scheduler = make_scheduler(client_comms={"Client-worker-1": None})
+    clock = ClientClock(scheduler)
+    now.time = 1010
+    clock.add_client(scheduler, "Client-worker-1")
+    clock.remove_client(scheduler, "Client-worker-2")
+    assert clock.unconnected_seconds() == 10

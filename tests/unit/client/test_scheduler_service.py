@@ -3,68 +3,21 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from distributed import Client, Scheduler, Worker
-from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+from dask.highlevelgraph import HighLevelGraph, Layer
+from distributed import Client, Scheduler, fire_and_forget, worker_client
+from tornado.httpclient import AsyncHTTPClient
 
 from dask_gateway.scheduler_preload import dask_setup
 from tests.kit.mini_gateway import MiniGateway
+from tests.kit.schedulers import DELETE, HEARTBEAT, DaskProcesses, RunningScheduler, StartScheduler
 from tests.kit.waiting import until
-
-TOKEN = "token secret"
-HEARTBEAT = ("POST", "/api/v1/clusters/ns.a/heartbeat")
-
-StartScheduler = Callable[..., Awaitable["RunningScheduler"]]
-
-
-class RunningScheduler:
-    """A scheduler with the preload, and what its gateway heard from it."""
-
-    def __init__(self, scheduler: Scheduler, gateway_api: MiniGateway) -> None:
-        self.scheduler = scheduler
-        self.service = scheduler.services["gateway"]
-        self._gateway_api = gateway_api
-
-    @property
-    def heartbeats(self) -> list[dict[str, Any]]:
-        return self._gateway_api.bodies(*HEARTBEAT)
-
-    async def worker(self, name: str) -> Worker:
-        return await Worker(self.scheduler.address, name=name, nthreads=1, dashboard_address=":0")
-
-    async def send(self, command: Any, token: str | None = TOKEN) -> HTTPResponse:
-        body = command if isinstance(command, str | bytes) else json.dumps(command)
-        headers = {"Authorization": token} if token is not None else {}
-        url = f"http://127.0.0.1:{self.service.port}/api/comm"
-        return await AsyncHTTPClient().fetch(url, method="POST", headers=headers, body=body, raise_error=False)
-
-
-@pytest.fixture
-async def start_scheduler(gateway_api: MiniGateway, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StartScheduler]:
-    monkeypatch.setenv("DASK_GATEWAY_CLUSTER_NAME", "ns.a")
-    monkeypatch.setenv("DASK_GATEWAY_API_URL", f"{gateway_api.url}/api")
-    monkeypatch.setenv("DASK_GATEWAY_API_TOKEN", "secret")
-    gateway_api.credentials = "nobody but schedulers"
-    async with AsyncExitStack() as stack:
-
-        async def start(**arguments: Any) -> RunningScheduler:
-            options = {"api-address": ":0", "heartbeat-period": 0, "adaptive-period": 0.02, **arguments}
-            scheduler = Scheduler(
-                host="127.0.0.1",
-                port=0,
-                dashboard_address=":0",
-                preload=["dask_gateway.scheduler_preload"],
-                preload_argv=[f"--dg-{key}={value}" for key, value in options.items()],
-            )
-            await stack.enter_async_context(scheduler)
-            return RunningScheduler(scheduler, gateway_api)
-
-        yield start
-
 
 # Heartbeats
 
@@ -224,16 +177,19 @@ async def test_adaptive_scaling_can_be_ended(start_scheduler: StartScheduler) ->
     assert running.service._adaptive._task is None
 
 
-# Idle clusters
+# Unused clusters
 
 
 async def test_an_idle_cluster_asks_for_its_end_until_it_is_heard(
     start_scheduler: StartScheduler, gateway_api: MiniGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gateway_api.answers["DELETE", "/api/v1/clusters/ns.a"] = [(503, b"")]
+    gateway_api.answers[DELETE] = [(503, b"")]
     await start_scheduler(**{"idle-timeout": 0.2})
-    await until(lambda: len(gateway_api.bodies("DELETE", "/api/v1/clusters/ns.a")) >= 2)
+    await until(lambda: len(gateway_api.bodies(*DELETE)) >= 2)
     assert "Cluster has been idle for 0.20 seconds, shutting down" in caplog.text
+    assert {exchange.query["reason"] for exchange in gateway_api.exchanges if exchange.method == "DELETE"} == {
+        "IdleTimeout"
+    }
 
 
 async def test_a_cluster_whose_tasks_wait_for_workers_is_not_idle(
@@ -243,11 +199,105 @@ async def test_a_cluster_whose_tasks_wait_for_workers_is_not_idle(
     async with Client(running.scheduler.address, asynchronous=True) as client:
         waiting = client.submit(int)
         await until(lambda: bool(running.scheduler.queued or running.scheduler.unrunnable))
-        before = len(gateway_api.bodies("DELETE", "/api/v1/clusters/ns.a"))
+        before = len(gateway_api.bodies(*DELETE))
         await asyncio.sleep(0.5)  # five times as long as it takes for an idle one
-        assert len(gateway_api.bodies("DELETE", "/api/v1/clusters/ns.a")) == before
+        assert len(gateway_api.bodies(*DELETE)) == before
         await client.cancel([waiting])
-    await until(lambda: len(gateway_api.bodies("DELETE", "/api/v1/clusters/ns.a")) > before)
+    await until(lambda: len(gateway_api.bodies(*DELETE)) > before)
+
+
+class SlowLayer(Layer):
+    """A part of a graph that a scheduler takes its time to unpack, which it does in a thread."""
+
+    unpacking = threading.Event()
+    may_unpack = threading.Event()
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def __iter__(self) -> Iterator[str]:
+        if threading.current_thread() is not threading.main_thread():
+            self.unpacking.set()
+            self.may_unpack.wait(60)
+        yield "x"
+
+    def __getitem__(self, key: str) -> Any:
+        return (int,)
+
+    def __len__(self) -> int:
+        return 1
+
+    def is_materialized(self) -> bool:
+        return False
+
+    def get_output_keys(self) -> set[str]:
+        return {"x"}
+
+
+async def stops_asked_for(running: RunningScheduler, gateway_api: MiniGateway) -> int:
+    """How often a scheduler has asked for its cluster's end, once what it sent before has arrived."""
+    count = running.service.count + 1
+    running.service.scale(count)
+    await until(lambda: running.heartbeats[-1]["count"] == count)
+    return len(gateway_api.bodies(*DELETE))
+
+
+async def test_a_cluster_that_unpacks_a_graph_is_not_idle(
+    start_scheduler: StartScheduler, gateway_api: MiniGateway
+) -> None:
+    running = await start_scheduler(**{"idle-timeout": 0.1})
+    if not hasattr(running.scheduler, "_active_graph_updates"):
+        pytest.skip("this distributed does not say that it unpacks a graph")
+    async with Client(running.scheduler.address, asynchronous=True) as client:
+        layer = SlowLayer()
+        waiting = client.get(HighLevelGraph({"slow": layer}, {"slow": set()}), ["x"], sync=False)
+        await asyncio.to_thread(layer.unpacking.wait)
+        before = await stops_asked_for(running, gateway_api)
+        await asyncio.sleep(0.5)  # five times as long as it takes for an idle one
+        assert await stops_asked_for(running, gateway_api) == before
+        layer.may_unpack.set()
+        await client.cancel(waiting)
+
+
+async def test_a_cluster_without_a_client_asks_for_its_end_whatever_it_does(
+    start_scheduler: StartScheduler,
+    processes: DaskProcesses,
+    gateway_api: MiniGateway,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("DASK_GATEWAY_NO_CLIENT_TIMEOUT", "0.2")
+    running = await start_scheduler(**{"idle-timeout": 3600})
+    await processes.worker(running.scheduler.address, "a")
+    async with Client(running.scheduler.address, asynchronous=True) as client:
+
+        def submit_something() -> int:
+            with worker_client() as own:
+                return int(own.submit(int).result())
+
+        def run_until(end: Path) -> None:
+            while not end.exists():
+                time.sleep(0.01)
+
+        # a task that submits tasks leaves its worker connected as a client
+        assert await client.submit(submit_something) == 0
+        fire_and_forget(client.submit(run_until, tmp_path / "end"))
+        before = await stops_asked_for(running, gateway_api)
+        await asyncio.sleep(1)  # five times as long as it takes where nobody is
+        assert await stops_asked_for(running, gateway_api) == before
+    await until(lambda: len(gateway_api.bodies(*DELETE)) > before)
+    assert len(running.scheduler.client_comms) == 1
+    assert any(worker.processing for worker in running.scheduler.workers.values())
+    assert gateway_api.exchanges[-1].query == {"reason": "NoClientTimeout"}
+    (tmp_path / "end").touch()
+
+
+async def test_a_cluster_that_nobody_ever_connects_to_asks_for_its_end(
+    start_scheduler: StartScheduler, gateway_api: MiniGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DASK_GATEWAY_NO_CLIENT_TIMEOUT", "0.2")
+    await start_scheduler()
+    await until(lambda: bool(gateway_api.bodies(*DELETE)))
 
 
 # The gateway's commands

@@ -97,6 +97,17 @@ def test_the_scheduler_pod_is_what_the_released_preload_expects() -> None:
                         "periodSeconds": 1,
                         "failureThreshold": 3,
                     },
+                    "startupProbe": {
+                        "httpGet": {"path": "/api/health", "port": 8788},
+                        "periodSeconds": 1,
+                        "failureThreshold": 600,
+                    },
+                    "livenessProbe": {
+                        "httpGet": {"path": "/api/health", "port": 8788},
+                        "periodSeconds": 10,
+                        "timeoutSeconds": 10,
+                        "failureThreshold": 30,
+                    },
                 }
             ],
             "volumes": [{"name": "dask-credentials", "secret": {"secretName": "dask-credentials-c0ffee"}}],
@@ -187,6 +198,37 @@ def test_the_user_may_have_workers_spawned_instead_of_forked() -> None:
     name = "DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD"
     entries = container(worker_pod(environment={name: "spawn"}))["env"]
     assert [entry["value"] for entry in entries if entry["name"] == name] == ["spawn"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "failures", "start"), [(1, 1, 600), (10, 1, 600), (11, 2, 600), (86400, 8640, 86400)]
+)
+def test_a_scheduler_may_hang_for_as_long_as_the_operator_allows(seconds: float, failures: int, start: int) -> None:
+    probed = container(scheduler_pod(scheduler_liveness_timeout=seconds))
+    assert probed["livenessProbe"]["failureThreshold"] == failures
+    assert probed["startupProbe"]["failureThreshold"] == start
+
+
+def test_a_scheduler_may_hang_for_ever_where_the_operator_says_so() -> None:
+    probes = {"readinessProbe", "startupProbe", "livenessProbe"}
+    assert probes & container(scheduler_pod(scheduler_liveness_timeout=0)).keys() == {"readinessProbe"}
+
+
+def test_a_limit_that_released_preloads_do_not_know_is_no_option_of_theirs() -> None:
+    limited = container(scheduler_pod(no_client_timeout=900))
+    assert {"name": "DASK_GATEWAY_NO_CLIENT_TIMEOUT", "value": "900.0"} in limited["env"]
+    assert limited["args"] == container(scheduler_pod())["args"]
+    mine = container(scheduler_pod(no_client_timeout=900, environment={"DASK_GATEWAY_NO_CLIENT_TIMEOUT": "0"}))
+    assert mine["env"].count({"name": "DASK_GATEWAY_NO_CLIENT_TIMEOUT", "value": "900.0"}) == 1
+    assert {"name": "DASK_GATEWAY_NO_CLIENT_TIMEOUT", "value": "0"} not in mine["env"]
+
+
+def test_a_worker_knows_how_much_time_it_has_to_move_its_data() -> None:
+    name = "DASK_GATEWAY_GRACE_PERIOD"
+    patient = worker_pod(worker_extra_pod_config={"terminationGracePeriodSeconds": 120})
+    assert patient["spec"]["terminationGracePeriodSeconds"] == 120
+    assert [entry["value"] for entry in container(patient)["env"] if entry["name"] == name] == ["120"]
+    assert name not in [entry["name"] for entry in container(worker_pod())["env"]]
 
 
 def test_extra_configuration_is_merged_in_and_wins() -> None:

@@ -121,6 +121,14 @@ def test_what_an_older_schema_let_through_counts_as_absent() -> None:
     assert view.status.phase is Phase.PENDING
 
 
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [("IdleTimeout", "IdleTimeout"), ("Deleted", "Deleted"), ("Bored", "Deleted"), ([], "Deleted"), (None, "Deleted")],
+)
+def test_a_stop_reason_that_nobody_knows_is_that_it_was_deleted(given: Any, read: str) -> None:
+    assert read_cluster(dask_cluster(spec={"active": False, "stopReason": given})).stop_reason == read
+
+
 def test_equal_configurations_are_equal_whatever_their_order() -> None:
     one = read_cluster(dask_cluster(config={"image": "a", "worker_cores": 1}))
     other = read_cluster(dask_cluster(config={"worker_cores": 1, "image": "a"}))

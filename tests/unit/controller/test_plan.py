@@ -8,7 +8,7 @@ import pytest
 from gateway_common.config import parse_cluster_config
 from gateway_common.manifests.scheduler_pod import build_scheduler_pod
 from gateway_common.manifests.worker_pod import build_worker_pods
-from gateway_common.model import DaskClusterStatus, Phase, WorkersStatus
+from gateway_common.model import DaskClusterStatus, Phase, StopReason, WorkersStatus
 from gateway_common.resources import INGRESSROUTES, INGRESSROUTETCPS, PODS, SECRETS, SERVICES
 from gateway_controller.core.build.ingress_route import build_ingress_route
 from gateway_controller.core.build.ingress_route_tcp import build_ingress_route_tcp
@@ -172,9 +172,12 @@ def test_a_pod_that_turns_up_while_a_cluster_stops_is_deleted_too() -> None:
     assert plan(observed) == Plan(stopping.status, actions=((all_pods(observed),),))
 
 
-def test_a_cluster_is_stopped_when_no_pod_is_left() -> None:
-    stopping = cluster(active=False, status=status(Phase.STOPPING, **STOP))
-    assert plan(observe(stopping)) == Plan(status(Phase.STOPPED, **STOP, completion_time=COMPLETED))
+@pytest.mark.parametrize("reason", list(StopReason))
+def test_a_cluster_that_was_given_back_is_stopped_when_no_pod_is_left(reason: StopReason) -> None:
+    stopping = cluster(active=False, stop_reason=reason, status=status(Phase.STOPPING, **{**STOP, "reason": reason}))
+    assert plan(observe(stopping)) == Plan(
+        status(Phase.STOPPED, **{**STOP, "reason": reason}, completion_time=COMPLETED)
+    )
 
 
 def test_a_cluster_that_is_stopped_before_anything_was_made_is_over_in_one_step() -> None:

@@ -1,8 +1,10 @@
 """Which phase, and why."""
 
+from typing import Any
+
 import pytest
 
-from gateway_common.model import Phase
+from gateway_common.model import Phase, StopReason
 from gateway_common.reasons import Reason
 from gateway_controller.core.observed import Observed
 from gateway_controller.core.pod_problem import Problem
@@ -130,6 +132,12 @@ NO_ROOM = Problem(Reason.UNSCHEDULABLE, "no node has room for it: 0/3 nodes are 
             id="a stop is no failure even if the scheduler is gone already",
         ),
         pytest.param(
+            observe(cluster(active=False, stop_reason=StopReason.IDLE_TIMEOUT), scheduler()),
+            Phase.STOPPING,
+            "IdleTimeout",
+            id="a cluster that its scheduler gives up stops for the scheduler's reason",
+        ),
+        pytest.param(
             observe(new_cluster(config=INVALID)),
             Phase.STOPPING,
             "InvalidConfig",
@@ -195,3 +203,25 @@ def test_the_first_rule_that_applies_decides(observed: Observed, phase: Phase, r
 )
 def test_the_message_says_what_is_wrong(observed: Observed, said: str) -> None:
     assert said in (judge(observed, NOW).message or "")
+
+
+@pytest.mark.parametrize(
+    ("reason", "config", "message"),
+    [
+        (StopReason.DELETED, {}, "The cluster was asked to stop"),
+        (
+            StopReason.IDLE_TIMEOUT,
+            {"idle_timeout": 600},
+            "The cluster was idle for longer than its idle timeout of 600 s",
+        ),
+        (
+            StopReason.NO_CLIENT_TIMEOUT,
+            {"no_client_timeout": 1_000_000.5},
+            "Nobody was connected to the cluster for longer than its no-client timeout of 1000000.5 s",
+        ),
+        (StopReason.IDLE_TIMEOUT, INVALID, "The cluster was idle for longer than its idle timeout"),
+    ],
+)
+def test_a_cluster_that_stops_says_for_whom(reason: StopReason, config: dict[str, Any], message: str) -> None:
+    stopping = observe(cluster(active=False, stop_reason=reason, config=config), scheduler())
+    assert judge(stopping, NOW).message == message

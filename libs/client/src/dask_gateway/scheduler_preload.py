@@ -1,11 +1,13 @@
 """Makes a Dask scheduler part of a gateway: ``dask scheduler --preload dask_gateway.scheduler_preload``.
 
 The environment says whose scheduler this is: DASK_GATEWAY_CLUSTER_NAME, DASK_GATEWAY_API_URL and DASK_GATEWAY_API_TOKEN
-(the token, or the path of a file with it). A scheduler that can't be reached by its gateway is of no use to anybody, so
-whatever is wrong here ends the process.
+(the token, or the path of a file with it). What released preloads do not know stands there too, for an option that is
+unknown would end them: DASK_GATEWAY_NO_CLIENT_TIMEOUT. A scheduler that can't be reached by its gateway is of no use to
+anybody, so whatever is wrong here ends the process.
 """
 
 import logging
+import os
 import sys
 from typing import Any
 
@@ -69,6 +71,7 @@ def dask_setup(
             adaptive_period=dg_adaptive_period,
             heartbeat_period=dg_heartbeat_period,
             idle_timeout=dg_idle_timeout,
+            no_client_timeout=float(os.environ.get("DASK_GATEWAY_NO_CLIENT_TIMEOUT", "0")),
         )
         # Registered first, for the heartbeat tells the address of the service; distributed stops it with the scheduler.
         scheduler.services["gateway"] = service

@@ -103,6 +103,12 @@ class ClusterFields(BaseModel):
         values="idleTimeout",
         description="Seconds without work after which a cluster ends; 0: never.",
     )
+    no_client_timeout: Seconds = setting(
+        0.0,
+        unit="seconds",
+        values="noClientTimeout",
+        description="Seconds without a connected client after which a cluster ends, whatever it is doing; 0: never.",
+    )
     max_lifetime: Seconds = setting(
         0.0,
         unit="seconds",
@@ -122,6 +128,13 @@ class ClusterFields(BaseModel):
         values="scheduler.startErrorTimeout",
         description="Seconds for which a scheduler's pod may be in an error that rarely passes by itself (no such "
         "image, a Secret that is missing, an init container that fails) before its cluster fails; 0: for ever.",
+    )
+    scheduler_liveness_timeout: Seconds = setting(
+        300.0,
+        unit="seconds",
+        values="scheduler.livenessTimeout",
+        description="Seconds that a scheduler may not answer before it is killed, and its cluster fails; 0: for ever. "
+        "Code that blocks its event loop keeps it from answering.",
     )
     worker_start_timeout: Seconds = setting(
         0.0,

@@ -23,6 +23,9 @@ WORKER_COMPONENT = "dask-worker"
 
 #: Written by the api when the scheduler's first heartbeat arrives: the scheduler itself says that it serves.
 SCHEDULER_STARTED_ANNOTATION = "gateway.dask.org/scheduler-started-at"
+#: Written by the api beside `spec.replicas`: the number of workers that the scheduler asked for last. Where the two
+#: differ, somebody else has written the latter.
+SCHEDULER_REPLICAS_ANNOTATION = "gateway.dask.org/scheduler-replicas"
 
 #: On the controllers' Lease, from a leader that gave it back: what its successor must have seen before it acts.
 HANDOVER_ANNOTATION = "gateway.dask.org/handover"

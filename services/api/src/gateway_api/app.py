@@ -27,6 +27,7 @@ from gateway_api.envelope import Envelope
 from gateway_api.health.endpoints import router as health_router
 from gateway_api.health.service import HealthService
 from gateway_api.heartbeats.endpoints import router as heartbeats_router
+from gateway_api.heartbeats.forwarding import ReplicasForwarder
 from gateway_api.heartbeats.service import HeartbeatService
 from gateway_api.openapi import describe_security
 from gateway_api.options.endpoints import router as options_router
@@ -106,6 +107,8 @@ async def _lifespan(
 
         repository = ClusterRepository(kube, instance=settings.instance, namespaces=settings.namespaces)
         limits = Limits(settings, repository)
+        forwarder = ReplicasForwarder(repository, schedulers)
+        stack.push_async_callback(forwarder.close)
         watching = asyncio.create_task(repository.run(), name="cluster cache")
         stack.push_async_callback(_cancel, watching)
 
@@ -121,6 +124,7 @@ async def _lifespan(
             limits=limits,
             pods=PodCheck(kube, installation_of(settings)) if settings.api.validate_pods else None,
         )
+        app.state.forwarder = forwarder
         app.state.heartbeats = HeartbeatService(repository, clock)
         app.state.health = HealthService(app.version, serving=lambda: not watching.done())
         app.state.waiters = repository.waiters

@@ -25,9 +25,12 @@ class GatewayClient:
         """Report the scheduler's state; raises when the gateway did not take it."""
         await self._fetch("POST", f"{self._cluster_url}/heartbeat", json.dumps(message))
 
-    async def shutdown(self) -> None:
-        """Ask for the end of this cluster; raises when the gateway did not take it."""
-        await self._fetch("DELETE", self._cluster_url)
+    async def shutdown(self, reason: str) -> None:
+        """Ask for the end of this cluster, which has no use for one of the gateway's reasons (CamelCase words).
+
+        Raises when the gateway did not take it.
+        """
+        await self._fetch("DELETE", f"{self._cluster_url}?reason={reason}")
 
     async def _fetch(self, method: str, url: str, body: str | None = None) -> None:
         headers = {"Authorization": f"token {self.token}", "Content-Type": "application/json"}

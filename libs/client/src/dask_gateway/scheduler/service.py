@@ -1,4 +1,4 @@
-"""The service that a scheduler runs for its gateway: it scales, reports, and ends an idle cluster.
+"""The service that a scheduler runs for its gateway: it scales, reports, and ends an unused cluster.
 
 The gateway says how many workers there should be (or adaptive scaling does); the service tells the gateway that count
 in a heartbeat, whereupon the controller starts what is missing. Workers that are too many are chosen and retired here,
@@ -8,6 +8,7 @@ because only the scheduler knows what they hold.
 import asyncio
 import logging
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from distributed.comm import get_address_host
@@ -16,10 +17,11 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from dask_gateway.scheduler.adaptive import Adaptive
+from dask_gateway.scheduler.departure import Departures
 from dask_gateway.scheduler.gateway_api import GatewayClient
 from dask_gateway.scheduler.heartbeat import Heartbeat
-from dask_gateway.scheduler.idle import shut_down_when_idle
 from dask_gateway.scheduler.routes import make_application
+from dask_gateway.scheduler.unused import ClientClock, IdleClock, shut_down_unused
 from dask_gateway.scheduler.workers import WorkerLedger, group_of
 
 logger = logging.getLogger("distributed.scheduler.gateway")
@@ -35,6 +37,7 @@ class GatewaySchedulerService:
     adaptive_period    seconds between two looks of adaptive scaling
     heartbeat_period   seconds between heartbeats; 0: only changes are reported
     idle_timeout       seconds without work after which the cluster is stopped; 0: never
+    no_client_timeout  seconds without a connected client after which it is stopped; 0: never
     """
 
     def __init__(
@@ -44,12 +47,14 @@ class GatewaySchedulerService:
         adaptive_period: float = 3.0,
         heartbeat_period: float = 15.0,
         idle_timeout: float = 0.0,
+        no_client_timeout: float = 0.0,
     ) -> None:
         self.scheduler = scheduler
         self.gateway = gateway
         self.counts: dict[str, int] = {"": 0}  # by group; only of those that somebody has scaled
         self.port = 0
         self.idle_timeout = max(0.0, idle_timeout)
+        self.no_client_timeout = max(0.0, no_client_timeout)
         self._reports_losses = heartbeat_period > 0
         self._heartbeat = Heartbeat(self._send_heartbeat, heartbeat_period if heartbeat_period > 0 else _QUIET_SILENCE)
         self._cluster = gateway.cluster_name.rpartition(".")[2]
@@ -58,6 +63,7 @@ class GatewaySchedulerService:
         )
         self._workers = WorkerLedger(on_join=self._worker_joined, on_loss=self._worker_lost)
         self._surplus_check: asyncio.TimerHandle | None = None
+        self._departures = Departures(scheduler, self._workers)
         self._tasks: set[asyncio.Task[None]] = set()
         self._server = HTTPServer(make_application(self, gateway.token))
 
@@ -73,17 +79,29 @@ class GatewaySchedulerService:
         self.port = sockets[0].getsockname()[1]
         self.scheduler.add_plugin(self._workers)
         self._spawn(self._heartbeat.run())
-        if self.idle_timeout:
-            self._spawn(shut_down_when_idle(self.scheduler, self.idle_timeout, self.gateway.shutdown))
+        self._spawn(self._departures.begin())
+        self._watch_use()
 
     def stop(self) -> None:
         """Stop serving and reporting. distributed calls this when the scheduler closes."""
         self._adaptive.stop()
+        self._departures.give_up()
         self._server.stop()
         if self._surplus_check is not None:
             self._surplus_check.cancel()
         for task in self._tasks:
             task.cancel()
+
+    def _watch_use(self) -> None:
+        if self.idle_timeout:
+            idle, complaint = IdleClock(self.scheduler), "Cluster has been idle for %.2f seconds, shutting down"
+            give_up = partial(self.gateway.shutdown, "IdleTimeout")
+            self._spawn(shut_down_unused(idle.idle_seconds, self.idle_timeout, give_up, complaint))
+        if self.no_client_timeout:
+            clients, complaint = ClientClock(self.scheduler), "Nobody was connected for %.2f seconds, shutting down"
+            self.scheduler.add_plugin(clients)
+            give_up = partial(self.gateway.shutdown, "NoClientTimeout")
+            self._spawn(shut_down_unused(clients.unconnected_seconds, self.no_client_timeout, give_up, complaint))
 
     # What the gateway asks for
 

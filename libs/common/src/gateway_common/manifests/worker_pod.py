@@ -18,6 +18,8 @@ from gateway_common.names import (
 from gateway_common.resources import Manifest
 
 _WORKER_NAME = "DASK_GATEWAY_WORKER_NAME"
+#: How much time there is to move a worker's data when its pod is ended, in seconds; 30 where it is not set.
+_GRACE_PERIOD = "DASK_GATEWAY_GRACE_PERIOD"
 #: A nanny that forks its worker has not imported everything twice. An environment of the user's may say otherwise.
 _DEFAULT_ENVIRONMENT = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "fork"}
 
@@ -42,7 +44,7 @@ def _build_template(installation: Installation, cluster: ClusterName, config: Cl
         name=WORKER_COMPONENT,
         args=_worker_args(cluster, config, limit_memory),
         environment={**_DEFAULT_ENVIRONMENT, **config.environment},
-        reserved=[*reserved_environment(installation, cluster), pod_name],
+        reserved=[*reserved_environment(installation, cluster), pod_name, *_grace_period(config)],
         requests=resource_amounts(config.worker_cores, config.worker_memory),
         limits=resource_amounts(limit_cores, limit_memory),
         more={},
@@ -69,6 +71,11 @@ def _build_template(installation: Installation, cluster: ClusterName, config: Cl
         restart_policy="OnFailure",
         extra=config.worker_extra_pod_config,
     )
+
+
+def _grace_period(config: ClusterConfig) -> list[Manifest]:
+    seconds = config.worker_extra_pod_config.get("terminationGracePeriodSeconds")
+    return [] if seconds is None else [{"name": _GRACE_PERIOD, "value": str(seconds)}]
 
 
 def _worker_args(cluster: ClusterName, config: ClusterConfig, memory_limit: int) -> list[str]:

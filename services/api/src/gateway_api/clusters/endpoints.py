@@ -45,6 +45,14 @@ Owner = Annotated[
     str | None,
     Query(alias="user", description="Whose: a user's name, or `*` for all. For administrators. Default: the caller's."),
 ]
+StopReasonOfScheduler = Annotated[
+    str | None,
+    Query(
+        alias="reason",
+        description="Why the cluster's own scheduler stops it: `IdleTimeout`, which is the default, or "
+        "`NoClientTimeout`. From users it has no effect.",
+    ),
+]
 Wait = Annotated[
     str | None,
     Query(description="Empty or `1`: answer when the cluster no longer is pending, at the latest after 20 s."),
@@ -115,10 +123,12 @@ async def get_described_cluster(
 
 
 @router.delete("/{cluster}", summary="Stop a cluster", status_code=204, responses=errors(401, 403, 422))
-async def stop_cluster(cluster: str, caller: UserOrCluster, service: Service) -> Response:
+async def stop_cluster(
+    cluster: str, caller: UserOrCluster, service: Service, reason: StopReasonOfScheduler = None
+) -> Response:
     """Can be repeated. Also a cluster that is unknown counts as stopped. The cluster's own token is enough."""
     if isinstance(caller, ClusterToken):
-        await service.stop_record(caller.record)
+        await service.stop_unused(caller.record, reason)
     else:
         await service.stop(caller, cluster)
     return Response(status_code=204)

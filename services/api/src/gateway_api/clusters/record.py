@@ -18,9 +18,11 @@ from gateway_common.errors import InvalidConfig
 from gateway_common.model import DaskClusterStatus, Phase
 from gateway_common.names import (
     SCHEDULER_GROUPS_ANNOTATION,
+    SCHEDULER_REPLICAS_ANNOTATION,
     SCHEDULER_STARTED_ANNOTATION,
     ClusterName,
     dashboard_path,
+    service_name,
 )
 from gateway_common.quota import own_room
 from gateway_common.reasons import INTENDED_ENDS
@@ -39,6 +41,8 @@ class ClusterStatus(StrEnum):
 
 #: What `GET /api/v1/clusters/` lists by default (R-020).
 LIVE = frozenset({ClusterStatus.PENDING, ClusterStatus.RUNNING})
+#: What a DaskCluster can hold in `spec.replicas`.
+MOST_WORKERS = 1_000_000
 #: Nothing more happens to these.
 FINISHED = frozenset({ClusterStatus.STOPPED, ClusterStatus.FAILED})
 
@@ -78,7 +82,9 @@ class Record:
     admitted
         Whether the controller has found room for it: its objects are being made, or it is further than that.
     replicas
-        How many workers its scheduler wants.
+        How many workers are wanted, by its scheduler or by whoever else wrote that.
+    reported
+        How many its scheduler asked for last; None: nobody has noted that.
     granted
         How many workers limits leave room for, as far as the controller has said so; else as many as are wanted.
     failed_to_start
@@ -100,6 +106,7 @@ class Record:
         "name",
         "reason",
         "replicas",
+        "reported",
         "scheduler_address",
         "scheduler_has_groups",
         "scheduler_started",
@@ -132,6 +139,7 @@ class Record:
         annotations = metadata.get("annotations") or {}
         self.scheduler_started = SCHEDULER_STARTED_ANNOTATION in annotations
         self.scheduler_has_groups = SCHEDULER_GROUPS_ANNOTATION in annotations
+        self.reported = _number(annotations.get(SCHEDULER_REPLICAS_ANNOTATION))
         self.status = classify_status(status.get("phase"), self.active)
         self.admitted = self.status is ClusterStatus.RUNNING or "schedulerPod" in status
         self.failed_to_start = _failed_to_start(status)
@@ -160,6 +168,17 @@ class Record:
         return self._head + b',"tls_cert":null,"tls_key":null}'
 
     @property
+    def overridden(self) -> bool:
+        """Whether somebody else has said how many workers it is to have, and its scheduler has yet to follow."""
+        running = self.status is ClusterStatus.RUNNING
+        return running and self.reported is not None and self.reported != self.replicas
+
+    @property
+    def scheduler_host(self) -> str:
+        """Where its scheduler listens: by its Service's name until its address is known."""
+        return self.scheduler_address or f"{service_name(self.name.name)}.{self.name.namespace}"
+
+    @property
     def max_workers(self) -> int | None:
         """How many workers its limits leave room for outside of groups; None: no limit."""
         return self.max_workers_of("")
@@ -178,6 +197,11 @@ class Record:
     def worker_groups(self) -> list[str]:
         """The names of its groups of workers."""
         return sorted(self.config.get("worker_groups") or ())
+
+    def within_limit(self, count: int, group: str = "") -> int:
+        """A number of workers, as far as its limits allow."""
+        limit = self.max_workers_of(group)
+        return min(count, MOST_WORKERS if limit is None else limit)
 
     def described(self, body: bytes) -> bytes:
         """The cluster's JSON in version 2 of the REST API, made of that in version 1."""
@@ -236,16 +260,29 @@ class NewCluster:
 
 
 def build_dask_cluster(new: NewCluster, labels: Mapping[str, str]) -> dict[str, Any]:
-    """The DaskCluster of a new cluster (K-002)."""
-    spec: dict[str, Any] = {"username": new.user, "options": dict(new.options), "config": dict(new.config)}
+    """The DaskCluster of a new cluster (K-002). A scheduler asks for no workers at first."""
+    spec: dict[str, Any] = {
+        "username": new.user,
+        "options": dict(new.options),
+        "config": dict(new.config),
+        "replicas": 0,
+    }
     if new.groups:
         spec["groups"] = list(new.groups)
     return {
         "apiVersion": DASKCLUSTERS.api_version,
         "kind": DASKCLUSTERS.kind,
-        "metadata": {"name": new.name.name, "labels": dict(labels)},
+        "metadata": {
+            "name": new.name.name,
+            "labels": dict(labels),
+            "annotations": {SCHEDULER_REPLICAS_ANNOTATION: "0"},
+        },
         "spec": spec,
     }
+
+
+def _number(text: Any) -> int | None:
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else None
 
 
 def _milliseconds(time: str | None) -> int | None:

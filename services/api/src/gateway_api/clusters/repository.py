@@ -18,9 +18,10 @@ from gateway_api.errors import NamespaceMissing
 from gateway_api.single_flight import SingleFlight
 from gateway_common.clock import to_rfc3339
 from gateway_common.configuration.model import ALL_NAMESPACES
-from gateway_common.errors import NotFound
+from gateway_common.errors import Invalid, NotFound
 from gateway_common.informer import Informer, ObjectKey
 from gateway_common.kube import KubeClient
+from gateway_common.model import StopReason
 from gateway_common.names import (
     API_TOKEN_KEY,
     APP_NAME,
@@ -30,6 +31,7 @@ from gateway_common.names import (
     NAME_LABEL,
     PRIVATE_KEY_KEY,
     SCHEDULER_GROUPS_ANNOTATION,
+    SCHEDULER_REPLICAS_ANNOTATION,
     SCHEDULER_STARTED_ANNOTATION,
     ClusterName,
     instance_selector,
@@ -75,12 +77,12 @@ class ClusterRepository:
         self._secret_slots = asyncio.Semaphore(CONCURRENT_SECRETS)
         self._live_reads: SingleFlight[ClusterName, Record | None] = SingleFlight()
         self._read_slots = asyncio.Semaphore(CONCURRENT_READS)
-        self._listener: Listener | None = None
+        self._listeners: list[Listener] = []
         self.waiters = Waiters()
 
     def tell(self, listener: Listener) -> None:
         """Have `listener` called for every change, with None for a cluster that is gone. To be set before `run`."""
-        self._listener = listener
+        self._listeners.append(listener)
 
     async def run(self) -> None:
         """Keep the cache up to date until cancelled."""
@@ -145,34 +147,44 @@ class ClusterRepository:
             # nothing else can be missing: the informer lists the same resource
             raise NamespaceMissing(name.namespace) from error
 
-    async def deactivate(self, record: Record) -> None:
+    async def deactivate(self, record: Record, reason: StopReason) -> None:
         """Ask the controller to stop the cluster; does nothing where it is gone already. Raises KubeError."""
-        await self._patch(record, {"spec": {"active": False}})
+        await self._patch(record, {"spec": {"active": False, "stopReason": reason}})
 
     async def report(
         self, record: Record, *, replicas: int, groups: Mapping[str, int] | None = None, now: float
     ) -> None:
         """Store what the scheduler says: that it has started, and how many workers it wants. Raises KubeError.
 
-        `groups` is how many of each group of workers; None: it knows of no groups. Writes nothing where nothing would
-        change.
+        `groups` is how many of each group of workers; None: it knows of no groups. Writes nothing where the scheduler
+        only repeats itself: what somebody else has asked for since stays.
         """
-        wanted = {"": replicas, **(groups or {})}
-        patch: dict[str, Any] = {"spec": {"replicas": replicas}}
-        if groups:
-            patch["spec"]["workerGroups"] = {name: {"replicas": count} for name, count in groups.items()}
-        if not record.scheduler_started:
-            annotations = {SCHEDULER_STARTED_ANNOTATION: to_rfc3339(now)}
-            if groups is not None:
-                annotations[SCHEDULER_GROUPS_ANNOTATION] = "true"
-            patch["metadata"] = {"annotations": annotations}
-        elif _has(record, wanted):
+        if record.scheduler_started and _repeats(record, replicas, groups):
             # Another replica may have written a different number that has not reached this cache: schedulers
             # report a number once, so a report that is wrongly passed over would be lost for an hour.
             latest = await self.refresh(record.name)
-            if latest is None or _has(latest, wanted):
+            if latest is None or _repeats(latest, replicas, groups):
                 return
-        await self._patch(record, patch)
+            record = latest
+        await self._patch(record, _report_patch(record, replicas, groups, now))
+
+    async def settle(self, record: Record, *, replicas: int) -> None:
+        """Store a number that the scheduler has taken over; does nothing where it or anybody has written since.
+
+        Raises KubeError.
+        """
+        annotation = f"/metadata/annotations/{SCHEDULER_REPLICAS_ANNOTATION.replace('/', '~1')}"
+        patch: list[dict[str, Any]] = [
+            {"op": "test", "path": "/metadata/uid", "value": record.uid},
+            {"op": "test", "path": annotation, "value": str(record.reported)},
+            {"op": "test", "path": "/spec/replicas", "value": record.replicas},
+            {"op": "replace", "path": annotation, "value": str(replicas)},
+            {"op": "replace", "path": "/spec/replicas", "value": replicas},
+        ]
+        try:
+            await self._patch(record, patch)
+        except Invalid:
+            await self.refresh(record.name)
 
     async def credentials(self, record: Record) -> Credentials | None:
         """What the cluster's Secret holds, None while there is no such Secret; raises KubeError."""
@@ -202,8 +214,8 @@ class ClusterRepository:
         name = ClusterName(*key)
         if record is None or record.status in FINISHED:
             self._credentials.pop(name, None)
-        if self._listener is not None:
-            self._listener(name, record)
+        for listener in self._listeners:
+            listener(name, record)
         self.waiters.notify(name)
 
     def _absorb(self, manifest: dict[str, Any]) -> Record:
@@ -224,7 +236,7 @@ class ClusterRepository:
             return None
         return self._absorb(manifest)
 
-    async def _patch(self, record: Record, patch: dict[str, Any]) -> None:
+    async def _patch(self, record: Record, patch: dict[str, Any] | list[dict[str, Any]]) -> None:
         namespace, name = record.name
         try:
             self._absorb(await self._kube.patch(DASKCLUSTERS, name, patch, namespace=namespace))
@@ -252,6 +264,23 @@ class ClusterRepository:
         return credentials
 
 
-def _has(record: Record, wanted: Mapping[str, int]) -> bool:
-    """Whether so many workers are wanted of it already."""
-    return all(record.workers.get(group, 0) == count for group, count in wanted.items())
+def _repeats(record: Record, replicas: int, groups: Mapping[str, int] | None) -> bool:
+    """Whether this is what the scheduler said before."""
+    in_groups = (record.workers.get(group, 0) == count for group, count in (groups or {}).items())
+    return record.reported == replicas and all(in_groups)
+
+
+def _report_patch(record: Record, replicas: int, groups: Mapping[str, int] | None, now: float) -> dict[str, Any]:
+    """What is new in a scheduler's report."""
+    spec: dict[str, Any] = {}
+    annotations: dict[str, str] = {}
+    if record.reported != replicas:
+        spec["replicas"] = replicas
+        annotations[SCHEDULER_REPLICAS_ANNOTATION] = str(replicas)
+    if groups:
+        spec["workerGroups"] = {name: {"replicas": count} for name, count in groups.items()}
+    if not record.scheduler_started:
+        annotations[SCHEDULER_STARTED_ANNOTATION] = to_rfc3339(now)
+        if groups is not None:
+            annotations[SCHEDULER_GROUPS_ANNOTATION] = "true"
+    return {"metadata": {"annotations": annotations}, "spec": spec}

@@ -5,11 +5,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from pydantic.config import JsonDict
 
-from gateway_api.clusters.record import ClusterStatus
+from gateway_api.clusters.record import MOST_WORKERS, ClusterStatus
 from gateway_common.model import Condition, SchedulerFailure, WorkersStatus
-
-#: What a DaskCluster can hold in `spec.replicas`.
-MOST_WORKERS = 1_000_000
 
 EXAMPLE_NAME = "dask.2b5d4f7e8c1a4b6f9d3e5a7c9b1d3f5e"
 EXAMPLE_CLUSTER: JsonDict = {

@@ -26,7 +26,8 @@ from gateway_api.options.service import OptionsService
 from gateway_api.scheduler_client import SchedulerClient
 from gateway_common.config import stored_cluster_config
 from gateway_common.errors import InvalidClusterName
-from gateway_common.names import ClusterName, parse_cluster_name, service_name
+from gateway_common.model import StopReason
+from gateway_common.names import ClusterName, parse_cluster_name
 from gateway_common.principal import Principal
 from gateway_common.quota import Room
 
@@ -38,6 +39,9 @@ FIRST_REPORT = 5.0
 
 #: In place of a user's name: whoever it is.
 EVERYBODY = "*"
+
+#: Not that it was deleted: that is for people to say.
+_SCHEDULERS_STOP_REASONS = (StopReason.IDLE_TIMEOUT, StopReason.NO_CLIENT_TIMEOUT)
 
 
 class ClusterService:
@@ -137,12 +141,16 @@ class ClusterService:
             record = await self._owned(principal, name, "stop")
         except ClusterNotFound:
             return
-        await self.stop_record(record)
+        await self._stop(record, StopReason.DELETED)
 
-    async def stop_record(self, record: Record) -> None:
-        """Stop a cluster that the caller has shown to be theirs."""
+    async def stop_unused(self, record: Record, reason: str | None) -> None:
+        """Stop the cluster of a scheduler that says why it has no use. Released schedulers say so when idle only."""
+        given = next((known for known in _SCHEDULERS_STOP_REASONS if known == reason), StopReason.IDLE_TIMEOUT)
+        await self._stop(record, given)
+
+    async def _stop(self, record: Record, reason: StopReason) -> None:
         if record.status in LIVE:
-            await self._repository.deactivate(record)
+            await self._repository.deactivate(record, reason)
 
     async def scale(self, principal: Principal, name: str, request: ScaleRequest, group: str = "") -> str | None:
         """Ask the scheduler for a number of workers, of a group or outside of groups.
@@ -235,8 +243,7 @@ class ClusterService:
     async def _tell_scheduler(self, record: Record, message: Mapping[str, object]) -> None:
         """Deliver a message; raises SchedulerUnreachable, and never touches the cluster for it (E-07)."""
         credentials = await self._repository.credentials(record)
-        host = record.scheduler_address or f"{service_name(record.name.name)}.{record.name.namespace}"
-        if credentials is not None and await self._schedulers.send(host, credentials.token, message):
+        if credentials is not None and await self._schedulers.send(record.scheduler_host, credentials.token, message):
             return
         latest = await self._repository.refresh(record.name)
         if latest is None or latest.status is not ClusterStatus.RUNNING:

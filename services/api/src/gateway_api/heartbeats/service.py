@@ -2,7 +2,6 @@
 
 from gateway_api.clusters.record import LIVE, Record
 from gateway_api.clusters.repository import ClusterRepository
-from gateway_api.clusters.schemas import MOST_WORKERS
 from gateway_api.heartbeats.schemas import Heartbeat
 from gateway_common.clock import Clock
 
@@ -21,11 +20,8 @@ class HeartbeatService:
         groups = None
         if heartbeat.groups is not None:
             known = set(record.worker_groups)
-            groups = {name: _within(record, name, count) for name, count in heartbeat.groups.items() if name in known}
-        replicas = _within(record, "", heartbeat.count)
+            groups = {
+                name: record.within_limit(count, name) for name, count in heartbeat.groups.items() if name in known
+            }
+        replicas = record.within_limit(heartbeat.count)
         await self._repository.report(record, replicas=replicas, groups=groups, now=self._clock())
-
-
-def _within(record: Record, group: str, count: int) -> int:
-    limit = record.max_workers_of(group)
-    return min(count, MOST_WORKERS if limit is None else limit)

@@ -16,7 +16,7 @@ import orjson
 from pydantic import ValidationError
 
 from gateway_common.config import ClusterConfig, stored_cluster_config
-from gateway_common.model import DaskClusterStatus
+from gateway_common.model import DaskClusterStatus, StopReason
 from gateway_common.names import (
     CLUSTER_LABEL,
     COMPONENT_LABEL,
@@ -42,7 +42,7 @@ class Cluster:
     user: str = ""
     groups: tuple[str, ...] = ()
     active: bool = True
-    stop_reason: str = ""
+    stop_reason: StopReason = StopReason.DELETED
     replicas: int = 0
     generation: int = 0
     #: Of each named group of workers.
@@ -225,7 +225,7 @@ def read_cluster(manifest: Mapping[str, Any]) -> Cluster:
         user=intern(_text(spec.get("username"))),
         groups=_texts(spec.get("groups")),
         active=spec.get("active") is not False,
-        stop_reason=intern(_text(spec.get("stopReason"))),
+        stop_reason=_stop_reason(spec.get("stopReason")),
         replicas=_count(spec.get("replicas")),
         group_replicas=tuple((name, _count(_mapping(groups[name]).get("replicas"))) for name in sorted(groups)),
         generation=metadata.get("generation") or 0,
@@ -311,6 +311,11 @@ def _text(value: Any) -> str:
 
 def _texts(value: Any) -> tuple[str, ...]:
     return tuple(intern(text) for text in value if isinstance(text, str)) if isinstance(value, list) else ()
+
+
+def _stop_reason(value: Any) -> StopReason:
+    """Whoever stops a cluster with a word of their own has it deleted."""
+    return StopReason(value) if value in list(StopReason) else StopReason.DELETED
 
 
 def _read_status(value: Any) -> DaskClusterStatus:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from gateway_common.names import SCHEDULER_COMPONENT
 from gateway_common.reasons import Reason
+from gateway_controller.core.liveness import explain_liveness_kill
 
 Part = Mapping[str, Any]
 
@@ -97,7 +99,8 @@ def find_problem(manifest: Part, container: Part, *, is_scheduler: bool) -> Prob
     phase = status.get("phase")
     if phase == "Failed" or (is_scheduler and (phase == "Succeeded" or _terminated(container))):
         # A scheduler has failed whatever its exit code (K-022); a worker that ends in success was retired.
-        return _ending(status, container, is_scheduler=is_scheduler)
+        hung = _hanging(manifest, container) if is_scheduler else None
+        return hung or _ending(status, container, is_scheduler=is_scheduler)
     if taken := disruption(status):
         return taken
     if (entry := _condition(status, "PodScheduled")) and entry.get("status") == "False":
@@ -132,6 +135,15 @@ def log_container(status: Part, container: Part) -> str:
         if "running" in (part.get("state") or {}) or _last_end(part):
             return str(part.get("name"))
     return ""
+
+
+def _hanging(manifest: Part, container: Part) -> Problem | None:
+    """The end of a scheduler that did not answer any more."""
+    ended = _terminated(container)
+    if not ended or (manifest.get("status") or {}).get("reason"):
+        return None
+    words = explain_liveness_kill(manifest, SCHEDULER_COMPONENT, ended)
+    return Problem(Reason.SCHEDULER_FAILED, words) if words else None
 
 
 def _ending(status: Part, container: Part, *, is_scheduler: bool) -> Problem:

@@ -8,22 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway_common.errors import InvalidClusterName, InvalidConfig
-from gateway_common.model import Phase
+from gateway_common.model import Phase, StopReason
 from gateway_common.names import parse_cluster_name, service_name
 from gateway_common.reasons import Reason
 from gateway_controller.core.deadlines import lifetime_end, scheduler_deadline, start_error_deadline
-from gateway_controller.core.observed import Entry, Observed, Pod, parse_config
+from gateway_controller.core.observed import Cluster, Entry, Observed, Pod, parse_config
 
 #: Of a DNS label, which a Service's name is.
 LONGEST_SERVICE_NAME = 63
 
 CAN_NOT_START_YET = "The scheduler can't start yet"
-
-_STOPS = {
-    Reason.DELETED: "The cluster was asked to stop",
-    Reason.IDLE_TIMEOUT: "The cluster was stopped: it had nothing to do for too long",
-    Reason.NO_CLIENT_TIMEOUT: "The cluster was stopped: nobody was connected to it for too long",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +41,11 @@ def over_or_ending(observed: Observed, _: datetime) -> Verdict | None:
 
 
 def stop_requested(observed: Observed, _: datetime) -> Verdict | None:
-    """The user, or an idle scheduler on the user's behalf, has given the cluster back."""
-    if observed.cluster.active:
+    """The user, or the scheduler of an unused cluster on the user's behalf, has given it back."""
+    cluster = observed.cluster
+    if cluster.active:
         return None
-    reason = next((stop for stop in _STOPS if stop == observed.cluster.stop_reason), Reason.DELETED)
-    return Verdict(Phase.STOPPING, reason, _STOPS[reason])
+    return Verdict(Phase.STOPPING, Reason(cluster.stop_reason), _stop_message(cluster))
 
 
 def name_invalid(observed: Observed, _: datetime) -> Verdict | None:
@@ -189,6 +183,22 @@ def _step(scheduler: Pod) -> str:
     if not scheduler.has_node:
         return "its pod has no node yet"
     return "it runs, but does not serve yet" if scheduler.running else "its container does not run yet"
+
+
+def _stop_message(cluster: Cluster) -> str:
+    try:
+        config = parse_config(cluster.config)
+        idle, unconnected = (f" of {limit:.10g} s" for limit in (config.idle_timeout, config.no_client_timeout))
+    except InvalidConfig:
+        # spoilt since: the scheduler was told the seconds when it started
+        idle = unconnected = ""
+    match cluster.stop_reason:
+        case StopReason.IDLE_TIMEOUT:
+            return f"The cluster was idle for longer than its idle timeout{idle}"
+        case StopReason.NO_CLIENT_TIMEOUT:
+            return f"Nobody was connected to the cluster for longer than its no-client timeout{unconnected}"
+        case StopReason.DELETED:
+            return "The cluster was asked to stop"
 
 
 RULES: tuple[Rule, ...] = (

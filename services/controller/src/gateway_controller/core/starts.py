@@ -25,7 +25,8 @@ _LONGEST_MESSAGE = 200
 class Starts:
     """`failed` are pods to delete, `failures` what to remember of them. No worker is made before `resume`.
 
-    `uncounted`: some of the failed can't be deleted yet. `look_again` is when this may be forgotten though nothing happens.
+    `uncounted`: some of the failed can't be deleted yet. `look_again` is when this may be forgotten though nothing
+    happens.
     """
 
     failed: tuple[Pod, ...] = ()
