@@ -9,8 +9,8 @@ from distributed import Client
 
 from dask_gateway.scheduler.adaptive import Adaptive
 from dask_gateway.scheduler.workers import group_of
+from tests.kit.schedulers import RunningScheduler, StartScheduler
 from tests.kit.waiting import until
-from tests.unit.client.test_scheduler_service import RunningScheduler, StartScheduler, start_scheduler
 
 __all__ = ["start_scheduler"]
 

@@ -37,7 +37,7 @@ def pod(
 
 @pytest.mark.parametrize("code", [137, 143])
 def test_a_scheduler_that_was_unready_for_long_before_it_was_killed_had_not_answered(code: int) -> None:
-    assert read_pod(pod(SINCE_LONG, {**KILLED, "exitCode": code}, PROBE)).failure == SAID
+    assert read_pod(pod(SINCE_LONG, {**KILLED, "exitCode": code}, PROBE)).problem.message == SAID
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_a_scheduler_that_ended_otherwise_was_not_killed_for_its_silence(
     ready: dict[str, Any] | None, ended: dict[str, Any], probe: dict[str, Any] | None
 ) -> None:
     assert explain_liveness_kill(pod(ready, ended, probe), "dask-scheduler", ended) == ""
-    assert read_pod(pod(ready, ended, probe)).failure.startswith("it exited with code")
+    assert read_pod(pod(ready, ended, probe)).problem.message.startswith("it exited with code")
 
 
 def test_a_scheduler_by_another_name_has_no_probe_of_ours() -> None:
-    assert read_pod(pod(SINCE_LONG, KILLED, PROBE, name="renamed")).failure == "it exited with code 137 (Error)"
+    assert read_pod(pod(SINCE_LONG, KILLED, PROBE, name="renamed")).problem.message == "it exited with code 137 (Error)"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway_common.model import Phase
+from gateway_common.model import Phase, StopReason
 from gateway_common.reasons import Reason
 from gateway_controller.core.observed import Pod, Wake, classify_change, read_cluster, read_pod
 from gateway_controller.core.pod_problem import Problem
@@ -110,7 +110,7 @@ def test_a_hand_made_cluster_has_defaults_for_everything() -> None:
     manifest = dask_cluster(name=NAME)
     manifest["spec"] = {"username": "alice"}
     view = read_cluster(manifest)
-    assert (view.active, view.stop_reason, view.replicas, view.config) == (True, "", 0, b"{}")
+    assert (view.active, view.stop_reason, view.replicas, view.config) == (True, StopReason.DELETED, 0, b"{}")
     assert view.status.phase is Phase.PENDING
 
 

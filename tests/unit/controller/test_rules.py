@@ -93,22 +93,16 @@ NO_ROOM = Problem(Reason.UNSCHEDULABLE, "no node has room for it: 0/3 nodes are 
             id="what a scheduler waits for is said while it waits",
         ),
         pytest.param(
-            observe(cluster(active=False, stop_reason="IdleTimeout"), scheduler()),
+            observe(cluster(active=False, stop_reason=StopReason.IDLE_TIMEOUT), scheduler()),
             Phase.STOPPING,
             "IdleTimeout",
             id="a scheduler may stop its cluster for want of work",
         ),
         pytest.param(
-            observe(cluster(active=False, stop_reason="NoClientTimeout"), scheduler()),
+            observe(cluster(active=False, stop_reason=StopReason.NO_CLIENT_TIMEOUT), scheduler()),
             Phase.STOPPING,
             "NoClientTimeout",
             id="or for want of clients",
-        ),
-        pytest.param(
-            observe(cluster(active=False, stop_reason="SchedulerFailed"), scheduler()),
-            Phase.STOPPING,
-            "Deleted",
-            id="for nothing else",
         ),
         pytest.param(
             observe(RUNNING), Phase.STOPPING, "SchedulerLost", id="a scheduler that is gone fails its cluster"
