@@ -12,8 +12,6 @@ from dask_gateway.scheduler.workers import group_of
 from tests.kit.schedulers import RunningScheduler, StartScheduler
 from tests.kit.waiting import until
 
-__all__ = ["start_scheduler"]
-
 
 @pytest.mark.parametrize(
     ("name", "group"),
