@@ -56,6 +56,11 @@ async def live(world: World, found: set[Access]) -> None:
     lost = await world.running_cluster()
     await world.remove_pod(scheduler_pod_name(lost))
     await world.reaches(lost, "Failed")
+    failing = await world.running_cluster()
+    await world.run_pod(scheduler_pod_name(failing), state={"terminated": {"exitCode": 1}})
+    await world.reaches(failing, "Stopping")
+    await world.remove_deleted_pods(failing)
+    await world.reaches(failing, "Failed")
     await second.stop()
 
     await recorded_controller(world, found, completed_cluster_max_age=0)
