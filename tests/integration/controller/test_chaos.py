@@ -28,7 +28,7 @@ LONGEST_LIFE = 4.0
 #: half hour, and that is all that helps where a watch has lost an event.
 PATIENCE = 3600.0
 #: docs/decisions/2026-11-26-calls-and-names-after-a-crash.md says where these come from.
-CALLS_A_CLUSTER, CALLS_A_SCALE, CALLS_A_MISHAP = 8, 2, 1
+CALLS_A_CLUSTER, CALLS_A_SCALE, CALLS_A_MISHAP = 11, 3, 1
 FAULTS = (
     Fault(verb="create", code=409, probability=0.01),
     Fault(verb="create", code=500, probability=0.02),

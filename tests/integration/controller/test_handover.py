@@ -4,7 +4,7 @@ import pytest
 
 from gateway_common.configuration.limits import Amounts, LimitsGroup
 from gateway_common.names import scheduler_pod_name, worker_pod_name
-from tests.kit.controller import CHILDREN, RunningController, Seat, World
+from tests.kit.controller import CHILDREN, RunningController, Seat, World, eventually
 from tests.kit.recorded_calls import Access, recorded, recorder
 from tests.kit.waiting import until
 
@@ -135,6 +135,11 @@ async def test_a_hand_over_costs_a_running_cluster_no_call(world: World) -> None
     name = await world.running_cluster(replicas=1)
     await world.has_workers(name, [0])
     await world.run_pod(worker_pod_name(name, 0))
+
+    async def all_is_said() -> bool:
+        return (await world.status(name)).get("workers", {}).get("running") == 1
+
+    await eventually(all_is_said)
     await first.take_away()
     second.give()
     other = await world.new_cluster()

@@ -233,8 +233,8 @@ async def test_a_cluster_beyond_our_limits_says_so(world: World, api: Api) -> No
     assert (described["status"], described["message"]) == ("PENDING", status["message"])
 
 
-IDLE_TIMEOUT = ("IdleTimeout", "The cluster was stopped: it had nothing to do for too long")
-NO_CLIENT = ("NoClientTimeout", "The cluster was stopped: nobody was connected to it for too long")
+IDLE_TIMEOUT = ("IdleTimeout", "The cluster was idle for longer than its idle timeout")
+NO_CLIENT = ("NoClientTimeout", "Nobody was connected to the cluster for longer than its no-client timeout")
 DELETED = ("Deleted", "The cluster was asked to stop")
 
 
@@ -281,8 +281,6 @@ WORKER_PROBLEMS = [
     pytest.param(recorded.UNSCHEDULABLE, "Unschedulable", "pending", id="Unschedulable"),
     pytest.param(recorded.IMAGE_PULL_BACK_OFF, "ImagePullBackOff", "failed", id="ImagePullBackOff"),
     pytest.param(recorded.CONFIG_ERROR, "CreateContainerConfigError", "failed", id="CreateContainerConfigError"),
-    pytest.param(recorded.WORKER_CRASHING, "CrashLoopBackOff", "failed", id="CrashLoopBackOff"),
-    pytest.param(recorded.WORKER_OOM, "OOMKilled", "failed", id="OOMKilled"),
 ]
 
 
@@ -313,6 +311,25 @@ async def test_why_workers_do_not_run_is_said_in_one_write_for_all(
         await world.run_pod(worker_pod_name(name, slot))
     well = await world.says(name, "SchedulerRunning")
     assert aspect(well, "WorkersReady") == ("True", "WorkersRunning")
+
+
+@pytest.mark.parametrize(
+    ("pod_status", "reason"), [(recorded.WORKER_CRASHING, "CrashLoopBackOff"), (recorded.WORKER_OOM, "OOMKilled")]
+)
+async def test_why_workers_fail_again_and_again_is_said_of_the_last_one(
+    world: World, api: Api, pod_status: Status, reason: str
+) -> None:
+    await world.controller()
+    name = await world.running_cluster(replicas=2)
+    await world.has_workers(name, [0, 1])
+    await world.run_pod(worker_pod_name(name, 0))
+    await world.set_pod_status(worker_pod_name(name, 1), name_of_container(pod_status, "dask-worker"))
+    status = await world.says(name, reason)
+    assert status["phase"] == "Running"
+    assert status["message"].startswith("Workers fail to start, 1 in a row, the last one: it ")
+    assert aspect(status, "WorkersReady") == ("False", reason)
+    await has_told(world, name, reason)
+    await user_reads(world, api, name, reason)
 
 
 async def test_a_cluster_that_comes_to_run_with_all_its_workers_is_written_three_times(world: World) -> None:

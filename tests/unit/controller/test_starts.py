@@ -125,7 +125,7 @@ def test_after_so_many_failures_in_a_row_no_more_are_made_and_those_that_run_go_
     decided = decide(of, running(0, 99_999))
     assert decided.actions == ()
     assert decided.requeue_after is None
-    assert decided.status.reason == "WorkersFailToStart"
+    assert decided.status.reason == "WorkerFailed"
     assert decided.status.message == (
         "Workers fail to start, 5 in a row, the last one: it broke. No more are made until the cluster is scaled anew"
     )

@@ -98,6 +98,7 @@ class StartFailures(_Part):
     group: str = Field(default="", description="The group; empty: workers outside of groups.")
     count: int = Field(ge=1, description="How many.")
     last: str = Field(description="When the last one failed, RFC 3339.")
+    reason: str = Field(default="WorkerFailed", description="Why the last one failed, in one CamelCase word.")
     message: str = Field(default="", description="Why the last one failed, in words for people.")
     replicas: int = Field(ge=0, description="How many workers were wanted then.")
 

@@ -35,8 +35,6 @@ class Reason(StrEnum):
     SCHEDULER_FAILED = "SchedulerFailed"
     SCHEDULER_LOST = "SchedulerLost"
     WORKER_FAILED = "WorkerFailed"
-    #: Several in a row, so that others are not made at once, or not any more.
-    WORKERS_FAIL_TO_START = "WorkersFailToStart"
 
     # what may not be
     QUOTA_EXCEEDED = "QuotaExceeded"

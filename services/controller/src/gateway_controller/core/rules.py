@@ -188,7 +188,9 @@ def _step(scheduler: Pod) -> str:
 def _stop_message(cluster: Cluster) -> str:
     try:
         config = parse_config(cluster.config)
-        idle, unconnected = (f" of {limit:.10g} s" for limit in (config.idle_timeout, config.no_client_timeout))
+        idle, unconnected = (
+            f" of {limit:.10g} s" if limit else "" for limit in (config.idle_timeout, config.no_client_timeout)
+        )
     except InvalidConfig:
         # spoilt since: the scheduler was told the seconds when it started
         idle = unconnected = ""

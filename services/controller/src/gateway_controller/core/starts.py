@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from gateway_common.config import ClusterConfig
 from gateway_common.model import DaskClusterStatus, StartFailures
+from gateway_common.reasons import Reason
 from gateway_controller.core.deadlines import is_overdue
 from gateway_controller.core.observed import Pod
 
@@ -119,13 +120,19 @@ def _remember(
         group=group,
         count=len(failed) + (known.count if known else 0),
         last=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        reason=_reason(failed[-1]),
         message=_explain(failed[-1]),
         replicas=replicas,
     )
 
 
 def _explain(pod: Pod) -> str:
-    return (pod.run.problem or "it did not run in time")[:_LONGEST_MESSAGE]
+    said = pod.problem.message if pod.problem else pod.run.problem
+    return (said or "it did not run in time")[:_LONGEST_MESSAGE]
+
+
+def _reason(pod: Pod) -> str:
+    return pod.problem.reason if pod.problem else Reason.WORKER_FAILED
 
 
 def _has_failed(pod: Pod, config: ClusterConfig, now: datetime) -> bool:

@@ -36,7 +36,7 @@ def describe_workers(observed: Observed, config: ClusterConfig, failures: Sequen
     counts = _count(observed, config, present)
     if failures:
         message = "; ".join(sentence_of(entry, config.of_group(entry.group)) for entry in failures)
-        return Workers(counts, ready=False, reason=Reason.WORKERS_FAIL_TO_START, message=message, is_problem=True)
+        return Workers(counts, ready=False, reason=failures[0].reason, message=message, is_problem=True)
     if shortage := observed.admission.shortage:
         return Workers(counts, ready=False, reason=Reason.QUOTA_EXCEEDED, message=shortage, is_problem=True)
     summary = f"{counts.running} of {counts.desired} workers run"
