@@ -281,7 +281,7 @@ async def test_a_cancelled_call_waits_for_no_farewell_of_its_server(key_files: K
             call.cancel()
             await asyncio.wait((call,))
 
-        assert open_sockets() == before + 1, "the server's end is still there, the client's is not"
+        assert open_sockets() <= before + 1, "the server's end may be there, the client's is not"
         over.set()
         await serving
 
