@@ -279,12 +279,12 @@ class World:
         await self.reaches(name, "Running")
         return name
 
-    async def stops(self, name: str) -> None:
-        """Wait until a cluster that was told to stop has stopped, and end its pods meanwhile."""
+    async def stops(self, name: str, outcome: str = "Stopped") -> None:
+        """Wait until a cluster that was told to stop, or has failed, is over, and end its pods meanwhile."""
 
         async def probe() -> bool:
             await self.remove_deleted_pods(name)
-            return await self.phase(name) == "Stopped"
+            return await self.phase(name) == outcome
 
         await eventually(probe)
 

@@ -58,9 +58,7 @@ async def live(world: World, found: set[Access]) -> None:
     await world.reaches(lost, "Failed")
     failing = await world.running_cluster()
     await world.run_pod(scheduler_pod_name(failing), state={"terminated": {"exitCode": 1}})
-    await world.reaches(failing, "Stopping")
-    await world.remove_deleted_pods(failing)
-    await world.reaches(failing, "Failed")
+    await world.stops(failing, "Failed")
     await second.stop()
 
     await recorded_controller(world, found, completed_cluster_max_age=0)

@@ -324,9 +324,17 @@ async def test_why_workers_fail_again_and_again_is_said_of_the_last_one(
     await world.has_workers(name, [0, 1])
     await world.run_pod(worker_pod_name(name, 0))
     await world.set_pod_status(worker_pod_name(name, 1), name_of_container(pod_status, "dask-worker"))
+
+    async def is_said() -> bool:
+        return (
+            (await world.status(name))
+            .get("message", "")
+            .startswith("Workers fail to start, 1 in a row, the last one: it ")
+        )
+
+    await eventually(is_said)
     status = await world.says(name, reason)
     assert status["phase"] == "Running"
-    assert status["message"].startswith("Workers fail to start, 1 in a row, the last one: it ")
     assert aspect(status, "WorkersReady") == ("False", reason)
     await has_told(world, name, reason)
     await user_reads(world, api, name, reason)

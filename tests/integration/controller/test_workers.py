@@ -131,6 +131,11 @@ async def test_workers_that_crash_are_replaced_a_few_times_whoever_controls_and_
     await world.has_workers(name, [0, 1])
     await world.run_pod(f"dask-worker-{name}-0")
     await world.set_pod_status(f"dask-worker-{name}-1", CRASHED)
+
+    async def counts() -> bool:
+        return bool((await world.status(name)).get("startFailures"))
+
+    await eventually(counts)
     status = await world.says(name, "CrashLoopBackOff")
     assert [(entry["count"], entry["replicas"]) for entry in status["startFailures"]] == [(1, 2)]
     await first.stop()
