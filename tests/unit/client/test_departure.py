@@ -105,6 +105,56 @@ async def test_a_cluster_whose_workers_all_end_does_not_wait_for_their_data(
     never.set()
 
 
+async def test_workers_that_are_ended_together_are_retired_together(
+    start_scheduler: StartScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = await start_scheduler()
+    running.service.scale(4)
+    workers = {name: await running.worker(name) for name in ("a", "b", "c", "staying")}
+    retire_workers = running.scheduler.retire_workers
+    retired: list[set[str]] = []
+
+    async def count(workers: list[str], **options: Any) -> Any:
+        retired.append(set(workers))
+        return await retire_workers(workers, **options)
+
+    monkeypatch.setattr(running.scheduler, "retire_workers", count)
+    leaving = [workers[name].address for name in ("a", "b", "c")]
+    async with Client(running.scheduler.address, asynchronous=True) as client:
+        kept = {address: await client.scatter([address], workers=[address]) for address in leaving}
+        await asyncio.gather(*(running.service._departures.depart(address, HANG_SECONDS) for address in leaving))
+        assert set(running.scheduler.workers) == {workers["staying"].address}
+        assert await client.gather(kept) == {address: [address] for address in leaving}
+    assert retired == [set(leaving)]
+    for worker in workers.values():
+        await worker.close()
+
+
+async def test_a_worker_that_is_ended_later_does_not_wait_for_others(
+    start_scheduler: StartScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dask_gateway.scheduler.departure._NEXT_BATCH", 0.05)
+    running = await start_scheduler()
+    running.service.scale(3)
+    workers = [await running.worker(name) for name in ("slow", "later", "staying")]
+    slow, later = (worker.address for worker in workers[:2])
+    never = asyncio.Event()
+
+    async def retire(workers: list[str], **_: Any) -> None:
+        if slow in workers:
+            await never.wait()
+
+    monkeypatch.setattr(running.scheduler, "retire_workers", retire)
+    waiting = asyncio.ensure_future(running.service._departures.depart(slow, 100_000))
+    await until(lambda: bool(running.service._departures._leaving and not running.service._departures._asking))
+    await asyncio.wait_for(running.service._departures.depart(later, 100_000), HANG_SECONDS)
+    assert not waiting.done()
+    never.set()
+    await waiting
+    for worker in workers:
+        await worker.close()
+
+
 async def test_a_worker_whose_data_can_not_be_moved_in_time_ends_without(
     start_scheduler: StartScheduler, processes: DaskProcesses, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,10 @@ from dask_gateway.scheduler.workers import WorkerLedger
 
 logger = logging.getLogger("distributed.scheduler.gateway")
 
+_CALM = 0.25  # seconds without another departure
+_LONGEST_GATHERING = 5.0  # seconds
+_NEXT_BATCH = 2.0  # seconds after which others need not wait for what is being moved
+
 
 class _AsText:
     """Pickles to what makes the nanny plugin wherever Python and distributed are, be ours installed there or not."""
@@ -46,7 +50,10 @@ class Departures(SchedulerPlugin):  # type: ignore[misc]  # distributed is untyp
         self._scheduler = scheduler
         self._workers = workers
         self._leaving: set[str] = set()
-        self._retiring: set[asyncio.Future[Any]] = set()  # the event loop itself holds tasks weakly
+        self._arrivals = 0
+        self._asking: dict[str, asyncio.Future[None]] = {}
+        self._mover: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()  # the event loop itself holds tasks weakly
         self._nobody_stays: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def begin(self) -> None:
@@ -74,6 +81,7 @@ class Departures(SchedulerPlugin):  # type: ignore[misc]  # distributed is untyp
         if worker is None:
             return "OK"
         self._leaving.add(address)
+        self._arrivals += 1
         self._workers.start_closing([worker.name])
         try:
             if self._somebody_stays():
@@ -98,13 +106,44 @@ class Departures(SchedulerPlugin):  # type: ignore[misc]  # distributed is untyp
         return any(worker.address not in self._leaving for worker in self._scheduler.running)
 
     async def _move_data(self, address: str, seconds: float) -> None:
-        retiring = asyncio.ensure_future(self._scheduler.retire_workers(workers=[address], remove=False))
-        self._retiring.add(retiring)
-        retiring.add_done_callback(self._retired)
-        # What takes too long is not cancelled, which distributed logs as an error: it ends when the worker is removed.
-        await asyncio.wait((retiring, self._nobody_stays), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._mover is None or self._mover.done():
+            self._mover = self._spawn(self._move_in_batches())
+        self._asking[address] = moved
+        try:
+            await asyncio.wait((moved, self._nobody_stays), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._asking.pop(address, None)
 
-    def _retired(self, retiring: "asyncio.Future[Any]") -> None:
-        self._retiring.discard(retiring)
-        if not retiring.cancelled() and (error := retiring.exception()) is not None:
-            logger.warning("Moving the data of a departing worker failed: %r", error)
+    async def _move_in_batches(self) -> None:
+        while self._asking:
+            await self._gather()
+            batch, self._asking = self._asking, {}
+            await asyncio.wait((self._spawn(self._retire(batch)),), timeout=_NEXT_BATCH)
+
+    async def _gather(self) -> None:
+        """Wait until nobody else comes.
+
+        A cluster that is stopped ends all its workers within a moment. To begin with moving their data would take
+        distributed, which compares all workers for each key, longer than the stop.
+        """
+        deadline, seen = time() + _LONGEST_GATHERING, -1
+        while self._arrivals != seen and time() < deadline:
+            seen = self._arrivals
+            await asyncio.sleep(_CALM)
+
+    async def _retire(self, batch: "dict[str, asyncio.Future[None]]") -> None:
+        """Never cancelled, which distributed would log as an error: it ends when its workers are removed."""
+        try:
+            await self._scheduler.retire_workers(workers=list(batch), remove=False)
+        except Exception:
+            logger.warning("Moving the data of departing workers failed", exc_info=True)
+        for moved in batch.values():
+            if not moved.done():
+                moved.set_result(None)
+
+    def _spawn(self, coroutine: Any) -> "asyncio.Task[None]":
+        task: asyncio.Task[None] = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
