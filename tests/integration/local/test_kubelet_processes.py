@@ -54,7 +54,7 @@ async def run_family(node: Node) -> None:
 
 async def test_a_deleted_pod_leaves_no_process(node: Node, tmp_path: Path) -> None:
     await run_family(node)
-    assert len(processes_of(tmp_path)) >= 4
+    await until(lambda: len(processes_of(tmp_path)) >= 4)
     node.objects.delete(PODS, NAMESPACE, "pod")
     await node.wait_gone("pod")
     assert processes_of(tmp_path) == []
@@ -86,7 +86,7 @@ async def test_a_killed_kubelet_leaves_no_process(tmp_path: Path) -> None:
     )
     assert host.stdout
     assert await host.stdout.readline() == b"ready\n"
-    assert len(processes_of(tmp_path)) >= 4
+    await until(lambda: len(processes_of(tmp_path)) >= 4)
     host.kill()
     await host.wait()
     await until(lambda: processes_of(tmp_path) == [] and not has_secrets(tmp_path))
