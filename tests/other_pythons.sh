@@ -29,5 +29,5 @@ for version in "${versions[@]}"; do
     "$uv" pip install -q -p "$environment" --no-deps "${editable[@]}"
     touch "$environment/.ready"
   fi
-  "$environment/bin/python" -m pytest -q tests/unit
+  "$environment/bin/python" -m pytest -q -n "${TESTERS:-4}" --dist worksteal tests/unit
 done
