@@ -220,7 +220,9 @@ async def test_a_worker_does_not_wait_for_a_scheduler_that_is_gone(
     async with Client(address, asynchronous=True) as client:
         await client.wait_for_workers(1, timeout=HANG_SECONDS)
     scheduler.send_signal(fate)
-    await end(worker)
+    worker.send_signal(signal.SIGTERM)
+    # with whatever code: its nanny may not have been told yet that it had started
+    await asyncio.wait_for(worker.wait(), HANG_SECONDS)
 
 
 @pytest.mark.parametrize(
