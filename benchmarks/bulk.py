@@ -8,10 +8,11 @@ import asyncio
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from benchmarks.figures import Figure, cpu_seconds, memory_mib
 from dask_gateway import Gateway
-from gateway_common.names import COMPONENT_LABEL, WORKER_COMPONENT
+from gateway_common.names import COMPONENT_LABEL, SCHEDULER_REPLICAS_ANNOTATION, WORKER_COMPONENT
 from gateway_common.resources import DASKCLUSTERS, PODS
 from gateway_local.gateway import LocalGateway, LocalSettings
 
@@ -61,11 +62,11 @@ async def measure(directory: Path, clusters: int, idle_seconds: float = 10.0) ->
         heartbeats.cancel()
         figures = _start_figures(f"{clusters:,} clusters x {WORKERS_EACH} workers at once: ", clusters, meter)
 
-        await asyncio.sleep(2.0)  # statuses are written a second after the last worker
+        await asyncio.sleep(35.0)  # the last counts of workers are written half a minute later
         figures.append(await _idle_figure(gateway, idle_seconds))
         meter.look()
         objects, (namespace, _, name) = gateway.kubernetes.objects, names[0].partition(".")
-        objects.patch(DASKCLUSTERS, namespace, name, {"spec": {"replicas": MANY_WORKERS}})
+        objects.patch(DASKCLUSTERS, namespace, name, report_of(MANY_WORKERS))
         await until_workers(gateway, (clusters - 1) * WORKERS_EACH + MANY_WORKERS)
         figures += _growth_figures(f"then one cluster to {MANY_WORKERS:,} workers: ", meter)
 
@@ -127,8 +128,15 @@ async def ask_for_workers(gateway: LocalGateway) -> None:
     async for change, cluster in objects.watch(DASKCLUSTERS):
         if change == "ADDED":
             metadata = cluster["metadata"]
-            patch = {"spec": {"replicas": WORKERS_EACH}}
-            objects.patch(DASKCLUSTERS, metadata["namespace"], metadata["name"], patch)
+            objects.patch(DASKCLUSTERS, metadata["namespace"], metadata["name"], report_of(WORKERS_EACH))
+
+
+def report_of(workers: int) -> dict[str, Any]:
+    """What the api writes where a scheduler reports how many workers it wants."""
+    return {
+        "metadata": {"annotations": {SCHEDULER_REPLICAS_ANNOTATION: str(workers)}},
+        "spec": {"replicas": workers},
+    }
 
 
 async def until_workers(gateway: LocalGateway, workers: int) -> None:
