@@ -8,7 +8,6 @@ core kinds, and takes any token.
 import asyncio
 import json
 import os
-import socket
 import ssl
 import subprocess
 import sysconfig
@@ -23,6 +22,7 @@ import yaml
 
 from gateway_common.resources import Resource
 from gateway_local.apiserver.server import ApiServer
+from gateway_local.ports import check_free, free_port
 
 Manifest = dict[str, Any]
 
@@ -69,12 +69,11 @@ def real_kubernetes(directory: Path) -> Iterator[KubeServer]:
 def _three_free_ports() -> int:
     """The first of three neighbouring ports that nobody listens at."""
     for _ in range(100):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            first: int = listener.getsockname()[1]
+        first = free_port()
         try:
-            for port in range(first, first + 3):
-                socket.create_server(("127.0.0.1", port)).close()
-        except (OSError, OverflowError):
+            for port in (first + 1, first + 2):
+                check_free(port)
+        except OSError:
             continue
         return first
     raise RuntimeError("no three neighbouring ports are free")

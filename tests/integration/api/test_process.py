@@ -9,8 +9,8 @@ import sys
 import httpx
 
 from gateway_common.configuration.groups import KubeSettings
+from gateway_local.ports import free_port
 from tests.kit.credentials import basic_credentials
-from tests.kit.ports import free_port
 from tests.kit.scripted_server import Exchange, scripted_server
 
 SESSION = {

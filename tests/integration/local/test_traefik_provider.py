@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from gateway_common.resources import ENDPOINTSLICES, INGRESSROUTES, SERVICES
+from gateway_local.ports import free_port
 from gateway_local.traefik import find_traefik
 from tests.kit.kube import TOKEN, KubeHttp, KubeServer, embedded_kubernetes, kube_http
-from tests.kit.ports import free_port
 
 
 @asynccontextmanager

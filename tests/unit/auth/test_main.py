@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from gateway_auth.main import main
+from gateway_local.ports import free_port
 from tests.kit.credentials import basic_credentials
-from tests.kit.ports import free_port
 
 COMMAND = [sys.executable, "-m", "gateway_auth.main"]
 STARTUP_TIMEOUT = 30.0

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import secrets
-import socket
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -30,7 +29,8 @@ from gateway_local.endpoints import EndpointsController
 from gateway_local.errors import LocalGatewayError
 from gateway_local.kubelet import Kubelet, SimulatedKubelet
 from gateway_local.manifests import DASHBOARD_MIDDLEWARE, build_installation
-from gateway_local.processes import SupervisedProcess, free_port
+from gateway_local.ports import check_free, free_port
+from gateway_local.processes import SupervisedProcess
 from gateway_local.scheduling import Scheduler
 from gateway_local.traefik import ENTRYPOINT, find_traefik, traefik_command
 
@@ -235,10 +235,7 @@ def _load(instance: str, settings: LocalSettings) -> Configuration:
 
 
 def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        # what a server would do: connections that are winding down do not count as taken
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise LocalGatewayError(f"port {port} is taken ({error.strerror}): choose another by --port") from error
+    try:
+        check_free(port)
+    except OSError as error:
+        raise LocalGatewayError(f"port {port} is taken ({error.strerror}): choose another by --port") from error
