@@ -11,8 +11,10 @@ from tests.kit.waiting import until
 NAME = "ns.a"
 GET = ("GET", f"/api/v1/clusters/{NAME}")
 DELETE = ("DELETE", f"/api/v1/clusters/{NAME}")
+#: Where tests run in the background of a shell, SIGINT is ignored, by whatever they start, too.
 PROGRAM = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from dask_gateway import GatewayCluster
 cluster = GatewayCluster(sys.argv[1], auth="basic")
 print(cluster.status)
