@@ -30,6 +30,10 @@ class RunningScheduler:
     def heartbeats(self) -> list[dict[str, Any]]:
         return self._gateway_api.bodies(*HEARTBEAT)
 
+    def last(self, part: str) -> Any:
+        """What the latest heartbeat says of this; None before the first."""
+        return beats[-1][part] if (beats := self.heartbeats) else None
+
     async def worker(self, name: str) -> Worker:
         return await Worker(self.scheduler.address, name=name, nthreads=1, dashboard_address=":0")
 

@@ -61,7 +61,7 @@ async def test_what_only_a_departing_worker_holds_is_moved_and_not_computed_agai
     assert len((tmp_path / "log").read_text().splitlines()) == 50
     # its place is free: whoever takes it is not one too many
     running.service._heartbeat.send_now()
-    await until(lambda: "leaving" in running.heartbeats[-1]["closed_workers"])
+    await until(lambda: "leaving" in (running.last("closed_workers") or ()))
 
 
 async def test_what_a_departing_worker_was_running_is_not_held_against_the_task(

@@ -42,10 +42,10 @@ def names_of(running: RunningScheduler) -> set[str]:
 async def test_the_count_of_a_group_is_reported_beside_the_others(start_scheduler: StartScheduler) -> None:
     running = await start_scheduler()
     await until(lambda: bool(running.heartbeats))
-    assert running.heartbeats[-1]["groups"] == {}
+    assert running.last("groups") == {}
     assert (await running.send({"op": "scale", "count": 2, "group": "gpu"})).code == 200
     assert (await running.send({"op": "scale", "count": 3, "group": None})).code == 200
-    await until(lambda: (running.heartbeats[-1]["count"], running.heartbeats[-1]["groups"]) == (3, {"gpu": 2}))
+    await until(lambda: (running.last("count"), running.last("groups")) == (3, {"gpu": 2}))
     assert (await running.send({"op": "scale", "count": 2, "group": 5})).code == 422
 
 
@@ -85,7 +85,7 @@ async def test_a_worker_of_a_group_too_many_is_sent_away_soon_though_others_are_
     running.service.scale(9)
     running.service.scale(1, "gpu")
     running.service.scale(0, "gpu")
-    await until(lambda: bool(running.heartbeats) and running.heartbeats[-1]["groups"] == {"gpu": 0})
+    await until(lambda: running.last("groups") == {"gpu": 0})
     async with AsyncExitStack() as stack:
         await workers_of(running, stack, "0", "gpu-1")
         await until(lambda: names_of(running) == {"0"})
@@ -98,7 +98,7 @@ async def test_workers_of_a_group_that_nobody_has_scaled_here_are_nobodys_to_ret
     async with AsyncExitStack() as stack:
         await workers_of(running, stack, "gpu-0", "1")
         running.service.scale(2, "small")
-        await until(lambda: running.heartbeats[-1]["groups"] == {"small": 2})
+        await until(lambda: running.last("groups") == {"small": 2})
         await until(lambda: names_of(running) == {"gpu-0"})
 
 

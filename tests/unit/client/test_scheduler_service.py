@@ -70,7 +70,7 @@ async def test_a_count_that_changes_in_an_outage_is_sent_without_waiting_for_the
     running = await start_scheduler()
     await until(lambda: len(running.heartbeats) == 3)  # the next pause is 2 s
     running.service.scale(1)
-    await until(lambda: running.heartbeats[-1]["count"] == 1, 1)
+    await until(lambda: running.last("count") == 1, 1)
 
 
 # Workers leave
@@ -103,7 +103,7 @@ async def test_a_worker_that_left_is_reported_until_that_was_heard(start_schedul
     await until(lambda: not running.scheduler.workers)
     for count in (2, 3):
         running.service.scale(count)
-        await until(lambda count=count: running.heartbeats[-1]["count"] == count)
+        await until(lambda count=count: running.last("count") == count)
     closed = [beat["closed_workers"] for beat in running.heartbeats if beat["count"] in (2, 3)]
     assert closed == [["a"], []]
 
@@ -116,7 +116,7 @@ async def test_a_worker_too_many_is_sent_away_soon(
     await until(lambda: bool(running.heartbeats))
     worker = await running.worker("surplus")
     await until(lambda: not running.scheduler.workers)
-    assert running.heartbeats[-1]["closing_workers"] == ["surplus"]
+    assert running.last("closing_workers") == ["surplus"]
     await worker.close()
 
 
@@ -133,10 +133,10 @@ async def test_a_retirement_that_takes_long_does_not_delay_the_next_count(
 
     monkeypatch.setattr(running.scheduler, "retire_workers", retire_workers)
     running.service.scale(0)
-    await until(lambda: running.heartbeats[-1]["closing_workers"] == ["a"])
+    await until(lambda: running.last("closing_workers") == ["a"])
     running.service.scale(2)
-    await until(lambda: running.heartbeats[-1]["count"] == 2)
-    assert running.heartbeats[-1]["closing_workers"] == ["a"]
+    await until(lambda: running.last("count") == 2)
+    assert running.last("closing_workers") == ["a"]
     # its data could not be moved, so it stays
     may_retire.set()
     await until(lambda: running.service._workers.active == {"a"})
@@ -238,7 +238,7 @@ async def stops_asked_for(running: RunningScheduler, gateway_api: MiniGateway) -
     """How often a scheduler has asked for its cluster's end, once what it sent before has arrived."""
     count = running.service.count + 1
     running.service.scale(count)
-    await until(lambda: running.heartbeats[-1]["count"] == count)
+    await until(lambda: running.last("count") == count)
     return len(gateway_api.bodies(*DELETE))
 
 
