@@ -33,7 +33,7 @@ async def test_a_request_without_credentials_gets_the_challenge_without_asking_a
     for answer in answers:
         assert (answer.status_code, answer.json()) == (401, {"error": "Authentication required"})
         assert answer.headers.get_list("www-authenticate") == ["Basic"]
-    assert api.auth.paths == ["/challenges"]
+    assert api.auth.paths == ["/methods"]
 
 
 async def test_the_cookie_of_the_first_answer_is_all_that_later_requests_need(api: Api) -> None:

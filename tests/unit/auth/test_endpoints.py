@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway_auth.app import create_app
+from gateway_common.configuration.auth import AuthGroup
 from gateway_common.configuration.model import Configuration
-from gateway_common.configuration.services import AuthGroup
 from gateway_common.principal import Principal
 from gateway_common.tokens import SessionVerifier
 from tests.kit.credentials import basic_credentials
@@ -211,7 +211,11 @@ async def test_a_refused_body_is_not_repeated(client: httpx.AsyncClient) -> None
 
 
 async def test_a_verifier_learns_the_challenges_beforehand(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/challenges")).json() == {"challenges": ["Basic"]}
+    assert (await client.get("/methods")).json() == {
+        "challenges": ["Basic"],
+        "reads_whole_request": False,
+        "login": False,
+    }
 
 
 async def test_the_published_keys_hold_nothing_private(client: httpx.AsyncClient) -> None:
@@ -235,7 +239,14 @@ async def test_what_is_not_there_is_answered_as_json(client: httpx.AsyncClient) 
 
 async def test_every_route_is_described_with_its_error_answers(client: httpx.AsyncClient) -> None:
     paths: dict[str, dict[str, Any]] = (await client.get("/openapi.json")).json()["paths"]
-    assert set(paths) == {"/authenticate", "/.well-known/jwks.json", "/challenges", "/health"}
+    assert set(paths) == {
+        "/authenticate",
+        "/login/start",
+        "/login/finish",
+        "/.well-known/jwks.json",
+        "/methods",
+        "/health",
+    }
     for methods in paths.values():
         for operation in methods.values():
             assert operation["summary"]

@@ -30,6 +30,16 @@ MAX_TOKEN_LENGTH = 16_384
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
+def dashboard_audience(instance: str, cluster: str) -> str:
+    """Of tokens that open one cluster's web pages and nothing else."""
+    return f"{instance}/dashboards/{cluster}"
+
+
+def login_audience(instance: str) -> str:
+    """Of tokens in which a browser keeps a sign-in that has begun."""
+    return f"{instance}/login"
+
+
 class UnknownKey(InvalidToken):
     """Signed with a key that is not in the JWKS at hand: a newer JWKS may have it."""
 
@@ -71,20 +81,25 @@ class SessionVerifier:
         """The `kid` of every key that a token may be signed with."""
         return frozenset(self._keys)
 
-    def verify(self, token: str, now: float) -> Session:
-        """The session that `token` proves at `now` (seconds since the epoch).
+    def verify(self, token: str, now: float, *, audience: str = "") -> Session:
+        """The session that `token` proves at `now` (seconds since the epoch), for the verifier's audience or another.
 
         Raises UnknownKey where a newer JWKS may help, else InvalidToken. Neither text quotes the token.
         """
+        claims = self.verify_claims(token, now, audience=audience)
+        return Session(_principal_of(claims), _timestamp(claims, "exp"))
+
+    def verify_claims(self, token: str, now: float, *, audience: str = "") -> Mapping[str, Any]:
+        """What a token says that is no session; raises as `verify` does."""
         key = self._key_of(token)
         try:
             payload = jws.verify(token, key, [ALGORITHM])
         except JOSEError as error:
             raise InvalidToken("The token's signature is not valid.") from error
         claims = _parse_claims(payload)
-        self._check_origin(claims)
-        expires_at = self._check_times(claims, now)
-        return Session(_principal_of(claims), expires_at)
+        self._check_origin(claims, audience or self._audience)
+        self._check_times(claims, now)
+        return claims
 
     def _key_of(self, token: str) -> Key:
         if len(token) > MAX_TOKEN_LENGTH:
@@ -108,22 +123,20 @@ class SessionVerifier:
             raise UnknownKey("The token is signed with an unknown key.")
         return key
 
-    def _check_origin(self, claims: Mapping[str, Any]) -> None:
+    def _check_origin(self, claims: Mapping[str, Any], audience: str) -> None:
         if claims.get("iss") != self._issuer:
             raise InvalidToken("The token is from another issuer.")
-        audience = claims.get("aud")
-        if audience != self._audience and not (isinstance(audience, list) and self._audience in audience):
+        meant = claims.get("aud")
+        if meant != audience and not (isinstance(meant, list) and audience in meant):
             raise InvalidToken("The token is for another audience.")
 
-    def _check_times(self, claims: Mapping[str, Any], now: float) -> float:
-        expires_at = _timestamp(claims, "exp")
-        if now >= expires_at + self._leeway:
+    def _check_times(self, claims: Mapping[str, Any], now: float) -> None:
+        if now >= _timestamp(claims, "exp") + self._leeway:
             raise InvalidToken("The token has expired.")
         if now < _timestamp(claims, "nbf") - self._leeway:
             raise InvalidToken("The token is not valid yet.")
         if now < _timestamp(claims, "iat") - self._leeway:
             raise InvalidToken("The token is from the future.")
-        return expires_at
 
 
 def _usable_keys(jwks: Mapping[str, Any]) -> dict[str, Key]:

@@ -29,6 +29,19 @@ class Authenticated:
     headers: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Methods:
+    """How users can prove who they are.
+
+    `challenges`: what a request without credentials is answered, as `WWW-Authenticate` values. `reads_whole_request`:
+    credentials may be elsewhere than in the Authorization header. `login`: browsers can sign in by redirect.
+    """
+
+    challenges: tuple[str, ...]
+    reads_whole_request: bool
+    login: bool
+
+
 class AuthClient:
     """Calls to the auth service. Each raises TemporarilyUnavailable where it does not answer properly."""
 
@@ -64,14 +77,16 @@ class AuthClient:
         _require_ok(answer)
         return _document(answer)
 
-    async def challenges(self) -> tuple[str, ...]:
-        """What a request without credentials is answered: `WWW-Authenticate` values."""
-        answer = await self._call("GET", "/challenges")
+    async def methods(self) -> Methods:
+        """How users can prove who they are."""
+        answer = await self._call("GET", "/methods")
         _require_ok(answer)
-        values = _document(answer).get("challenges")
-        if not isinstance(values, list):
-            raise _malformed(answer)
-        return tuple(map(str, values))
+        document = _document(answer)
+        try:
+            challenges = tuple(map(str, document["challenges"]))
+            return Methods(challenges, bool(document["reads_whole_request"]), bool(document["login"]))
+        except (KeyError, TypeError) as error:
+            raise _malformed(answer) from error
 
     async def _call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None

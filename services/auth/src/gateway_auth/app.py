@@ -1,21 +1,22 @@
 """The composition root: the only place that knows which parts the service is made of."""
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from gateway_auth.authenticators.base import Authenticator
-from gateway_auth.authenticators.simple import SimpleAuthenticator
+from gateway_auth.authenticators.chain import Chain
+from gateway_auth.authenticators.loading import choose_login, load_authenticators
 from gateway_auth.endpoints import router
 from gateway_auth.errors import add_error_handlers
 from gateway_auth.request_id import RequestIdMiddleware
 from gateway_auth.service import AuthService
 from gateway_auth.signer import Signer, SigningKey, load_signing_keys
 from gateway_common.clock import Clock, system_clock
+from gateway_common.configuration.auth import AuthGroup
 from gateway_common.configuration.model import Configuration
-from gateway_common.configuration.services import AuthGroup
-from gateway_common.errors import InvalidConfig
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +31,11 @@ def create_app(settings: Configuration, *, clock: Clock = system_clock) -> FastA
         # their pages load scripts from elsewhere; people read the document itself, and only the api faces them
         docs_url=None,
         redoc_url=None,
+        lifespan=_lifespan,
     )
-    app.state.service = AuthService(_authenticator(settings.auth), signer, clock)
+    authenticators = load_authenticators(settings.auth)
+    login = choose_login(settings.auth, authenticators)
+    app.state.service = AuthService(Chain(authenticators), login, signer, clock)
     app.include_router(router)
     add_error_handlers(app)
     app.add_middleware(RequestIdMiddleware)
@@ -45,10 +49,11 @@ def _signing_keys(settings: AuthGroup) -> list[SigningKey]:
     return [SigningKey.generate()]
 
 
-def _authenticator(settings: AuthGroup) -> Authenticator:
-    if settings.authenticator != "simple":
-        raise InvalidConfig(f"auth.authenticator: {settings.authenticator} is not available yet, only simple is")
-    password = settings.simple.password.get_secret_value() if settings.simple.password else ""
-    if not password:
-        logger.warning("No password is set: whoever reaches the gateway can be any user.")
-    return SimpleAuthenticator(password, reusable_for=settings.simple.reusable_for)
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: AuthService = app.state.service
+    await service.start()
+    try:
+        yield
+    finally:
+        await service.close()

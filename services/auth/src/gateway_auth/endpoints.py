@@ -5,20 +5,25 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
-from gateway_auth.authenticators.base import Refused, UserRequest
+from gateway_auth.authenticators.base import UserRequest
+from gateway_auth.outcomes import Refused
 from gateway_auth.schemas import (
     AuthenticateRequest,
-    Challenges,
     ErrorModel,
+    FinishedLoginModel,
+    FinishLoginRequest,
     Health,
     KeySet,
+    MethodsModel,
     PrincipalModel,
     PublicKey,
     Responses,
     SessionModel,
+    StartedLoginModel,
+    StartLoginRequest,
     UnexpectedErrorModel,
 )
-from gateway_auth.service import AuthService
+from gateway_auth.service import AuthService, NewSession
 
 #: Seconds. A new key is fetched at once all the same: verifiers ask again when they meet an unknown one.
 JWKS_MAX_AGE = 300
@@ -36,34 +41,59 @@ def auth_service(request: Request) -> AuthService:
 Service = Annotated[AuthService, Depends(auth_service)]
 
 
-@router.post(
-    "/authenticate",
-    summary="Authenticate a user's request",
-    response_model=SessionModel,
-    responses={
-        401: {
-            "model": ErrorModel,
-            "description": "No credentials, or not good ones. `WWW-Authenticate` says what to send.",
-        },
-        422: {
-            "model": ErrorModel,
-            "description": "The user proved who they are and can't be served all the same (an impossible "
-            "user name), or the body is not as described. The text is meant for the user.",
-        },
+_refused: Responses = {
+    401: {
+        "model": ErrorModel,
+        "description": "No credentials, or not good ones. `WWW-Authenticate` says what to send.",
     },
-)
+    422: {
+        "model": ErrorModel,
+        "description": "The user proved who they are and can't be served all the same (an impossible "
+        "user name), or the body is not as described. The text is meant for the user.",
+    },
+    503: {
+        "model": ErrorModel,
+        "description": "Whoever could say who the user is does not answer. `Retry-After` says when to try again.",
+    },
+}
+_no_login: Responses = {404: {"model": ErrorModel, "description": "Browsers can't sign in by redirect here."}}
+
+
+@router.post("/authenticate", summary="Authenticate a user's request", response_model=SessionModel, responses=_refused)
 async def authenticate(body: AuthenticateRequest, service: Service) -> SessionModel | Response:
     """Take the headers of a user's request and answer who it is, with a session token, or the challenge."""
-    outcome = await service.authenticate(UserRequest(body.method, body.path, body.headers, body.client))
+    request = UserRequest(body.method, body.path, body.query, body.headers, body.client)
+    outcome = await service.authenticate(request, body.dashboard)
+    return _unauthorized(outcome) if isinstance(outcome, Refused) else _session(outcome)
+
+
+@router.post(
+    "/login/start",
+    summary="Begin to sign a browser in",
+    response_model=StartedLoginModel,
+    responses=_no_login | {503: _refused[503]},
+)
+async def start_login(body: StartLoginRequest, service: Service) -> StartedLoginModel:
+    """Say where the browser has to go, and what it has to keep until it comes back."""
+    started = await service.start_login(body.redirect_uri, body.return_to, body.dashboard)
+    return StartedLoginModel(
+        location=started.location, state=started.state, flow=started.flow, expires_in=started.expires_in
+    )
+
+
+@router.post(
+    "/login/finish",
+    summary="Finish to sign a browser in",
+    response_model=FinishedLoginModel,
+    responses=_refused | _no_login,
+)
+async def finish_login(body: FinishLoginRequest, service: Service) -> FinishedLoginModel | Response:
+    """Take what the browser came back with and answer who it is, with a session token."""
+    outcome = await service.finish_login(body.flow, body.state, body.code)
     if isinstance(outcome, Refused):
         return _unauthorized(outcome)
-    principal = outcome.principal
-    return SessionModel(
-        principal=PrincipalModel(name=principal.name, groups=list(principal.groups), admin=principal.admin),
-        token=outcome.token,
-        expires_in=outcome.expires_in,
-        reusable_for=outcome.reusable_for,
-        headers=dict(outcome.headers),
+    return FinishedLoginModel(
+        session=_session(outcome.session), return_to=outcome.return_to, dashboard=outcome.dashboard
     )
 
 
@@ -74,16 +104,30 @@ async def jwks(service: Service, response: Response) -> KeySet:
     return KeySet(keys=[PublicKey.model_validate(key) for key in service.jwks()["keys"]])
 
 
-@router.get("/challenges", summary="What to answer a request without credentials")
-async def challenges(service: Service) -> Challenges:
-    """The WWW-Authenticate values of a 401, so that a caller can answer it without asking."""
-    return Challenges(challenges=list(service.challenges))
+@router.get("/methods", summary="How users can prove who they are")
+async def methods(service: Service) -> MethodsModel:
+    """What a caller needs to know to answer a request without credentials by itself."""
+    known = service.methods
+    return MethodsModel(
+        challenges=list(known.challenges), reads_whole_request=known.reads_whole_request, login=known.login
+    )
 
 
 @router.get("/health", summary="The service's own health")
 async def health() -> Health:
     """Answers while the service runs."""
     return Health(status="pass")
+
+
+def _session(session: NewSession) -> SessionModel:
+    principal = session.principal
+    return SessionModel(
+        principal=PrincipalModel(name=principal.name, groups=list(principal.groups), admin=principal.admin),
+        token=session.token,
+        expires_in=session.expires_in,
+        reusable_for=session.reusable_for,
+        headers=dict(session.headers),
+    )
 
 
 def _unauthorized(refused: Refused) -> JSONResponse:

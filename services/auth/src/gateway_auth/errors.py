@@ -1,10 +1,14 @@
 """What an error means over HTTP: always a JSON object whose `error` is text for people."""
 
+import math
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from gateway_auth.outcomes import SourceUnavailable
+from gateway_auth.service import NoLogin
 from gateway_auth.signer import TokenTooLarge
 from gateway_auth.user_name import InvalidUserName
 
@@ -13,12 +17,24 @@ def add_error_handlers(app: FastAPI) -> None:
     """Translate the errors that this service raises on purpose, and those of the framework."""
     app.exception_handler(InvalidUserName)(_unprocessable)
     app.exception_handler(TokenTooLarge)(_unprocessable)
+    app.exception_handler(SourceUnavailable)(_unavailable)
+    app.exception_handler(NoLogin)(_no_login)
     app.exception_handler(RequestValidationError)(_invalid_body)
     app.exception_handler(HTTPException)(_framework_error)
 
 
 async def _unprocessable(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(error)}, status_code=422)
+
+
+async def _unavailable(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, SourceUnavailable)
+    retry_after = str(max(1, math.ceil(error.retry_after)))
+    return JSONResponse({"error": str(error)}, status_code=503, headers={"Retry-After": retry_after})
+
+
+async def _no_login(_: Request, _error: Exception) -> JSONResponse:
+    return JSONResponse({"error": "Browsers can't sign in by redirect here"}, status_code=404)
 
 
 async def _invalid_body(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -4,6 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+#: A namespace, a dot and an object's name.
+MAX_CLUSTER_NAME = 63 + 1 + 253
+
 
 class AuthenticateRequest(BaseModel):
     """What a user sent to the gateway."""
@@ -23,8 +26,14 @@ class AuthenticateRequest(BaseModel):
 
     method: str = Field(default="GET", description="The method of the user's request.")
     path: str = Field(default="/", description="The path of the user's request.")
+    query: str = Field(default="", description="The query of the user's request, without the question mark.")
     headers: dict[str, str] = Field(description="The headers of the user's request, by lower-case name.")
-    client: str = Field(default="", description="The user's address, for the log.")
+    client: str = Field(default="", description="The user's address.")
+    dashboard: str = Field(
+        default="",
+        max_length=MAX_CLUSTER_NAME,
+        description="A cluster's name: the session shall be good for its web pages, and for nothing else.",
+    )
 
 
 class PrincipalModel(BaseModel):
@@ -70,10 +79,57 @@ class KeySet(BaseModel):
     keys: list[PublicKey]
 
 
-class Challenges(BaseModel):
-    """What to answer a request without credentials."""
+class MethodsModel(BaseModel):
+    """How users can prove who they are."""
 
-    challenges: list[str] = Field(description="WWW-Authenticate values.", examples=[["Basic"]])
+    challenges: list[str] = Field(
+        description="The WWW-Authenticate values of the answer to a request without credentials.", examples=[["Basic"]]
+    )
+    reads_whole_request: bool = Field(
+        description="Whether credentials may be elsewhere than in the Authorization header, so that requests without "
+        "it have to be asked about, too."
+    )
+    login: bool = Field(description="Whether browsers can sign in by redirect.")
+
+
+class StartLoginRequest(BaseModel):
+    """A browser that is to sign in."""
+
+    redirect_uri: str = Field(
+        max_length=2048,
+        description="Where the browser shall come back to.",
+        examples=["https://gateway.example.org/oauth_callback"],
+    )
+    return_to: str = Field(max_length=8192, description="Where the user wanted to go; it is given back in the end.")
+    dashboard: str = Field(
+        default="", max_length=MAX_CLUSTER_NAME, description="The cluster whose pages the session shall be good for."
+    )
+
+
+class StartedLoginModel(BaseModel):
+    """A sign-in that has begun."""
+
+    location: str = Field(description="Where to send the browser.")
+    state: str = Field(description="What the browser will come back with, as `state`.")
+    flow: str = Field(description="What the browser keeps until then, and nobody else gets.")
+    expires_in: int = Field(description="Seconds that the user may take.")
+
+
+class FinishLoginRequest(BaseModel):
+    """A browser that came back."""
+
+    flow: str = Field(description="What it kept.")
+    state: str = Field(description="As it came back.")
+    code: str = Field(description="As it came back.")
+    client: str = Field(default="", description="The user's address.")
+
+
+class FinishedLoginModel(BaseModel):
+    """A user who has signed in."""
+
+    session: SessionModel
+    return_to: str = Field(description="Where they wanted to go.")
+    dashboard: str = Field(description="The cluster whose pages the session is good for.")
 
 
 class Health(BaseModel):

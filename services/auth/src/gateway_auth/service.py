@@ -4,13 +4,22 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway_auth.authenticators.base import Authenticator, Refused, UserRequest
+from gateway_auth.authenticators.base import UserRequest
+from gateway_auth.authenticators.chain import Chain
+from gateway_auth.logins.flow import LoginFlow
+from gateway_auth.logins.provider import LoginProvider
+from gateway_auth.outcomes import Accepted, Refused
 from gateway_auth.signer import Signer
 from gateway_auth.user_name import check_user_name
 from gateway_common.clock import Clock
+from gateway_common.errors import InvalidToken
 from gateway_common.principal import Principal
+from gateway_common.tokens import dashboard_audience, login_audience
 
 logger = logging.getLogger(__name__)
+
+#: Seconds that a user may take to sign in.
+LOGIN_LIFETIME = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,38 +33,119 @@ class NewSession:
     headers: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Methods:
+    """How users can sign in."""
+
+    challenges: tuple[str, ...]
+    reads_whole_request: bool
+    login: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StartedLogin:
+    """A sign-in that has begun. `flow` is what the browser has to come back with."""
+
+    location: str
+    state: str
+    flow: str
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedLogin:
+    """A user who has signed in, and where they wanted to go."""
+
+    session: NewSession
+    return_to: str
+    dashboard: str
+
+
+class NoLogin(Exception):
+    """Browsers can't sign in by redirect here."""
+
+
 class AuthService:
     """Turns credentials into sessions."""
 
-    def __init__(self, authenticator: Authenticator, signer: Signer, clock: Clock) -> None:
-        self._authenticator = authenticator
+    def __init__(self, authenticators: Chain, login: LoginProvider | None, signer: Signer, clock: Clock) -> None:
+        self._authenticators = authenticators
+        self._login = login
         self._signer = signer
         self._clock = clock
 
+    async def start(self) -> None:
+        """Before the first request; raises InvalidConfig."""
+        await self._authenticators.start()
+
+    async def close(self) -> None:
+        """After the last."""
+        await self._authenticators.close()
+
     @property
-    def challenges(self) -> tuple[str, ...]:
-        """What a request without credentials is to be answered with."""
-        return self._authenticator.challenges
+    def methods(self) -> Methods:
+        """What a user can prove themselves with."""
+        return Methods(
+            self._authenticators.challenges, self._authenticators.reads_whole_request, login=self._login is not None
+        )
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """The public keys that verify the tokens of this service."""
         return self._signer.jwks()
 
-    async def authenticate(self, request: UserRequest) -> NewSession | Refused:
+    async def authenticate(self, request: UserRequest, dashboard: str = "") -> NewSession | Refused:
         """A session for the request's user, or the challenge.
 
+        `dashboard`: the cluster whose web pages the session shall be good for, and for nothing else.
+
         Raises InvalidUserName or TokenTooLarge for a user who did prove who they are, but whom the
-        gateway can't serve.
+        gateway can't serve; SourceUnavailable where nobody can say.
         """
-        outcome = await self._authenticator.authenticate(request)
+        outcome = await self._authenticators.authenticate(request)
         if isinstance(outcome, Refused):
             logger.info("Refused %s: %s", request.client or "a client", outcome.reason)
             return outcome
-        check_user_name(outcome.principal.name)
+        return self._session(outcome, dashboard)
+
+    async def start_login(self, redirect_uri: str, return_to: str, dashboard: str) -> StartedLogin:
+        """Begin a sign-in; raises NoLogin and SourceUnavailable."""
+        if self._login is None:
+            raise NoLogin
+        flow = LoginFlow.begin(redirect_uri, return_to, dashboard)
+        sealed = self._signer.seal(
+            flow.as_claims(), self._clock(), lifetime=LOGIN_LIFETIME, audience=login_audience(self._signer.instance)
+        )
+        location = await self._login.authorization_url(flow.request())
+        return StartedLogin(location, flow.state, sealed, LOGIN_LIFETIME)
+
+    async def finish_login(self, flow: str, state: str, code: str) -> FinishedLogin | Refused:
+        """The session of a user who came back from signing in; raises as `authenticate` and `start_login` do."""
+        if self._login is None:
+            raise NoLogin
+        try:
+            begun = LoginFlow.from_claims(
+                self._signer.open(flow, self._clock(), audience=login_audience(self._signer.instance))
+            )
+        except (InvalidToken, KeyError) as error:
+            return Refused((), f"not a sign-in of ours: {error}")
+        if not begun.is_answered_by(state):
+            return Refused((), "the answer to another sign-in")
+        outcome = await self._login.redeem(begun.code(code))
+        if isinstance(outcome, Refused):
+            logger.info("A sign-in at %s was refused: %s", self._login.name, outcome.reason)
+            return outcome
+        return FinishedLogin(self._session(outcome, begun.dashboard), begun.return_to, begun.dashboard)
+
+    def _session(self, accepted: Accepted, dashboard: str) -> NewSession:
+        check_user_name(accepted.principal.name)
+        lifetime = self._signer.lifetime
+        if accepted.valid_for is not None:
+            lifetime = max(1, min(lifetime, int(accepted.valid_for)))
+        audience = dashboard_audience(self._signer.instance, dashboard) if dashboard else ""
         return NewSession(
-            principal=outcome.principal,
-            token=self._signer.sign(outcome.principal, self._clock()),
-            expires_in=self._signer.lifetime,
-            reusable_for=outcome.reusable_for,
-            headers=outcome.headers,
+            principal=accepted.principal,
+            token=self._signer.sign(accepted.principal, self._clock(), lifetime=lifetime, audience=audience),
+            expires_in=lifetime,
+            reusable_for=accepted.reusable_for,
+            headers=accepted.headers,
         )

@@ -6,8 +6,9 @@ It must not decide who gets a token: that is the service's business.
 import hashlib
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -17,7 +18,7 @@ from jose import jwk, jwt
 
 from gateway_common.errors import GatewayError
 from gateway_common.principal import Principal
-from gateway_common.tokens import ALGORITHM, ISSUER, MAX_TOKEN_LENGTH
+from gateway_common.tokens import ALGORITHM, ISSUER, MAX_TOKEN_LENGTH, SessionVerifier
 
 
 class InvalidSigningKey(GatewayError, ValueError):
@@ -73,7 +74,7 @@ class SigningKey:
 
 
 class Signer:
-    """Makes session tokens.
+    """Makes tokens, and reads back those that only this service reads.
 
     Parameters
     ----------
@@ -82,35 +83,34 @@ class Signer:
     audience
         The gateway's instance: a token of one installation is worthless at another.
     lifetime
-        Seconds that a token is good for.
+        Seconds that a session is good for, at the most.
     """
 
     def __init__(self, keys: Sequence[SigningKey], *, audience: str, lifetime: int) -> None:
         if not keys:
             raise ValueError("A signer needs a key.")
         self._keys = tuple(keys)
-        self._audience = audience
+        self.instance = audience
         self.lifetime = lifetime
+        self._own = SessionVerifier(self.jwks(), audience=audience)
 
-    def sign(self, principal: Principal, now: float) -> str:
+    def sign(self, principal: Principal, now: float, *, lifetime: int | None = None, audience: str = "") -> str:
         """A token that says, from `now` (seconds since the epoch) for `lifetime`, who the user is."""
-        issued_at = int(now)
-        token = self._keys[0].sign(
-            {
-                "iss": ISSUER,
-                "aud": self._audience,
-                "sub": principal.name,
-                "groups": list(principal.groups),
-                "admin": principal.admin,
-                "iat": issued_at,
-                "nbf": issued_at,
-                "exp": issued_at + self.lifetime,
-                "jti": uuid4().hex,
-            }
-        )
+        claims = {"sub": principal.name, "groups": list(principal.groups), "admin": principal.admin}
+        token = self.seal(claims, now, lifetime=lifetime or self.lifetime, audience=audience or self.instance)
         if len(token) > MAX_TOKEN_LENGTH:
             raise TokenTooLarge(f"A session can't hold the user's {len(principal.groups)} groups.")
         return token
+
+    def seal(self, claims: Mapping[str, object], now: float, *, lifetime: int, audience: str) -> str:
+        """A token that says `claims`, which whoever has it can read and nobody can change."""
+        issued_at = int(now)
+        times = {"iat": issued_at, "nbf": issued_at, "exp": issued_at + lifetime}
+        return self._keys[0].sign({"iss": ISSUER, "aud": audience, **claims, **times, "jti": uuid4().hex})
+
+    def open(self, token: str, now: float, *, audience: str) -> Mapping[str, Any]:
+        """What `seal` was told; raises InvalidToken."""
+        return self._own.verify_claims(token, now, audience=audience)
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """The public keys that verify this signer's tokens."""

@@ -87,6 +87,12 @@ class LogSettings(SettingsGroup):
     """What is logged."""
 
     level: LogLevel = setting("INFO", description="The least severe level that a service logs unless it has its own.")
+    audit: bool = setting(
+        True,
+        values="gateway.audit",
+        description="Write a line of JSON to standard output for each decision: who, what, which cluster, from where, "
+        "and how it came out.",
+    )
 
 
 class AdminSettings(SettingsGroup):

@@ -9,10 +9,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from gateway_common import __version__
 from gateway_common.config import ClusterConfig, check_overrides
 from gateway_common.config_types import Annotations, Labels
+from gateway_common.configuration.auth import AuthGroup
 from gateway_common.configuration.groups import AdminSettings, Instance, KubeSettings, LogSettings
 from gateway_common.configuration.limits import LimitsGroup
 from gateway_common.configuration.options import GroupSettings, OptionDeclaration
-from gateway_common.configuration.services import ApiGroup, AuthGroup, ControllerGroup
+from gateway_common.configuration.services import ApiGroup, ControllerGroup, DashboardsGroup
 from gateway_common.kube_configuration import own_namespace
 from gateway_common.names import APP_NAME, NAME_LABEL
 from gateway_common.namespaces import is_template
@@ -62,6 +63,7 @@ class Configuration(BaseSettings):
     log: LogSettings = Field(default=LogSettings())
     api: ApiGroup = Field(default=ApiGroup())
     auth: AuthGroup = Field(default=AuthGroup())
+    dashboards: DashboardsGroup = Field(default=DashboardsGroup())
     controller: ControllerGroup = Field(default=ControllerGroup())
     admin: AdminSettings = Field(default=AdminSettings())
     common_labels: Labels = setting(

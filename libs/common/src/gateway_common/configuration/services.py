@@ -1,10 +1,5 @@
 """Parts of the configuration that belong to one service each."""
 
-from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import Field, SecretStr
-
 from gateway_common.configuration.groups import LogLevel, SettingsGroup
 from gateway_common.setting import setting
 
@@ -36,6 +31,13 @@ class ApiGroup(SettingsGroup):
     max_body_size: int = setting(
         2**20, ge=1024, unit="bytes", description="The longest request body; longer ones are refused."
     )
+    proxies: int = setting(
+        1,
+        ge=0,
+        values="gateway.proxies",
+        description="Proxies in front of the api that add the caller's address to `X-Forwarded-For`: Traefik, and those "
+        "before it. With too few, all users seem to have one address; with too many, they can pretend any.",
+    )
     startup_timeout: float = setting(
         30.0, gt=0, unit="seconds", description="Until the clusters must have been read once, else the start fails."
     )
@@ -44,131 +46,28 @@ class ApiGroup(SettingsGroup):
     )
 
 
-class SimpleSettings(SettingsGroup):
-    """One password for everybody."""
+class DashboardsGroup(SettingsGroup):
+    """Who sees the web pages of clusters."""
 
-    password: SecretStr | None = setting(
-        None,
-        values="gateway.auth.simple.password",
-        traits="SimpleAuthenticator.password",
-        description="The password that every user must give. Not set or empty: any password will do.",
+    private: bool = setting(
+        True,
+        values="gateway.dashboards.private",
+        description="Let only a cluster's owner and administrators see its pages: Traefik asks the api. Off for those "
+        "who see to it in front of the gateway.",
     )
-    reusable_for: float = setting(
-        60.0,
-        ge=0,
-        unit="seconds",
-        description="That the api may answer the same credentials by itself, and so how long a changed password may "
-        "go unnoticed.",
-    )
-
-
-class KerberosSettings(SettingsGroup):
-    """Kerberos tickets by SPNEGO."""
-
-    service_name: str = setting(
-        "HTTP", traits="KerberosAuthenticator.service_name", description="The service's name in its principal."
-    )
-    keytab: Path = setting(
-        Path("dask_gateway.keytab"),
-        values="gateway.auth.kerberos.keytab",
-        traits="KerberosAuthenticator.keytab",
-        description="The file with the service's key.",
-    )
-
-
-class JupyterHubSettings(SettingsGroup):
-    """Tokens of a JupyterHub."""
-
-    api_token: SecretStr | None = setting(
-        None,
-        values="gateway.auth.jupyterhub.apiToken",
-        traits="JupyterHubAuthenticator.jupyterhub_api_token",
-        description="The gateway's own token, as a service of the hub. Default: `$JUPYTERHUB_API_TOKEN`.",
-    )
-    api_url: str | None = setting(
-        None,
-        values="gateway.auth.jupyterhub.apiUrl",
-        traits="JupyterHubAuthenticator.jupyterhub_api_url",
-        description="The hub's API. Default: `$JUPYTERHUB_API_URL`.",
-    )
-    service_name: str = setting(
+    host: str = setting(
         "",
-        values="gateway.auth.jupyterhub.jupyterhubServiceName",
-        traits="JupyterHubAuthenticator.jupyterhub_service_name",
-        description="The gateway's name as a service of the hub. Default: `$JUPYTERHUB_SERVICE_NAME`.",
+        values="gateway.dashboards.host",
+        pattern=r"^(\{cluster\}\.[a-z0-9-]+(\.[a-z0-9-]+)*)?$",
+        description="A host name for each cluster's pages, such as `{cluster}.dask.example.org`, so that browsers keep "
+        "the pages of one cluster from those of others. The gateway itself must be at the part after `{cluster}.` or "
+        "below it; DNS and certificates need a wildcard. Default: all are below the gateway's own address.",
     )
-    use_service_access_scopes: bool | None = setting(
-        None,
-        traits="JupyterHubAuthenticator.use_service_access_scopes",
-        description="Take only tokens that may access the service. Default: where its name is known.",
+    frame_ancestors: list[str] = setting(
+        ["'self'"],
+        values="gateway.dashboards.frameAncestors",
+        description="Origins whose pages may show a cluster's pages in a frame, as in the Content-Security-Policy.",
     )
-    tls_key: Path | None = setting(
-        None, traits="JupyterHubAuthenticator.tls_key", description="The private key to show to the hub."
-    )
-    tls_cert: Path | None = setting(
-        None, traits="JupyterHubAuthenticator.tls_cert", description="The certificate that belongs to `tls_key`."
-    )
-    tls_ca: Path | None = setting(
-        None, traits="JupyterHubAuthenticator.tls_ca", description="The authority that signed the hub's certificate."
-    )
-
-
-class CustomSettings(SettingsGroup):
-    """An authenticator class of the operator's."""
-
-    class_name: str = setting(
-        "", values="gateway.auth.custom.class", description="The class, with its module: `my_module.MyAuthenticator`."
-    )
-    config: dict[str, Any] = setting(
-        {}, values="gateway.auth.custom.config", description="The class's traitlets and their values."
-    )
-
-
-class AuthGroup(SettingsGroup):
-    """How users prove who they are, and how long that is good for."""
-
-    host: str = setting("0.0.0.0", description="The address to listen on.")  # noqa: S104  # a pod's only one
-    port: int = setting(8001, ge=0, le=65535, description="The port to listen on.")
-    log_level: LogLevel | None = setting(
-        None,
-        values="gateway.loglevel",
-        traits="DaskGateway.log_level",
-        description="The least severe level that auth logs. Default: `log.level`.",
-    )
-    shutdown_timeout: int = setting(
-        15, ge=0, unit="seconds", description="That open requests get to finish after SIGTERM."
-    )
-    session_lifetime: int = setting(
-        3600,
-        ge=1,
-        unit="seconds",
-        description="That a session token is good for. Then groups and rights are looked up again.",
-    )
-    signing_keys: tuple[Path, ...] = setting(
-        (),
-        description="PEM files with EC P-256 private keys. The first signs; the others are still accepted, which is "
-        "how a key is rotated. Default: a key of this process, so that sessions end with it.",
-    )
-    authenticator: Literal["simple", "kerberos", "jupyterhub", "custom"] = setting(
-        "simple", values="gateway.auth.type", description="How users authenticate."
-    )
-    authenticator_class: Any = setting(
-        None,
-        traits="DaskGateway.authenticator_class",
-        description="The authenticator as a class of dask_gateway_server.auth or a subclass, or its import path. Wins "
-        "over `authenticator`.",
-    )
-    cache_max_age: float | None = setting(
-        None,
-        ge=0,
-        unit="seconds",
-        traits="Authenticator.cache_max_age",
-        description="That a user's groups and rights may go unrefreshed. Default: `session_lifetime`.",
-    )
-    simple: SimpleSettings = Field(default=SimpleSettings())
-    kerberos: KerberosSettings = Field(default=KerberosSettings())
-    jupyterhub: JupyterHubSettings = Field(default=JupyterHubSettings())
-    custom: CustomSettings = Field(default=CustomSettings())
 
 
 class Middleware(SettingsGroup):

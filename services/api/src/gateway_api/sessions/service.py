@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway_api.auth_client import AuthClient, Authenticated
+from gateway_api.auth_client import AuthClient, Authenticated, Methods
 from gateway_api.errors import AuthenticationRequired, TemporarilyUnavailable
 from gateway_api.sessions.tokens import SessionTokens
 from gateway_api.single_flight import SingleFlight
@@ -17,7 +17,7 @@ from gateway_common.principal import Principal
 #: Answers about credentials that are remembered, about 2 kB each.
 CACHED_CREDENTIALS = 10_000
 #: Seconds that a request without credentials is answered from memory. They change when auth is configured anew.
-CHALLENGES_LIFETIME = 300.0
+METHODS_LIFETIME = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class SessionService:
         self._clock = clock
         self._reusable: dict[bytes, _Reusable] = {}
         self._logins: SingleFlight[bytes, Login] = SingleFlight()
-        self._challenges: tuple[str, ...] = ()
-        self._challenges_until = float("-inf")
+        self._methods: Methods | None = None
+        self._methods_until = float("-inf")
 
     def known(self, token: str) -> Principal | None:
         """The user of a session that was seen before, without waiting for anything."""
@@ -81,7 +81,7 @@ class SessionService:
                 return principal
         # what no authentication scheme produces (RFC 9110, 11.4) need not be sent to auth
         if not authorization or not authorization.isascii():
-            raise AuthenticationRequired(await self._current_challenges())
+            raise AuthenticationRequired((await self.methods()).challenges)
         return await self._login(request, authorization)
 
     async def _login(self, request: UserRequest, authorization: str) -> Login:
@@ -116,15 +116,16 @@ class SessionService:
             del self._reusable[next(iter(self._reusable))]
         self._reusable[key] = _Reusable(login, min(now + answer.reusable_for, login.expires_at))
 
-    async def _current_challenges(self) -> tuple[str, ...]:
+    async def methods(self) -> Methods:
+        """How users can prove who they are; raises TemporarilyUnavailable where nobody has ever said."""
         now = self._clock()
-        if now >= self._challenges_until:
+        if self._methods is None or now >= self._methods_until:
             try:
-                self._challenges = await self._auth.challenges()
+                self._methods = await self._auth.methods()
             except TemporarilyUnavailable:
                 # whoever has no credentials can be told so from memory
-                if not self._challenges:
+                if self._methods is None:
                     raise
             else:
-                self._challenges_until = now + CHALLENGES_LIFETIME
-        return self._challenges
+                self._methods_until = now + METHODS_LIFETIME
+        return self._methods

@@ -2,8 +2,9 @@
 
 import hmac
 
-from gateway_auth.authenticators.base import Accepted, Refused, UserRequest
+from gateway_auth.authenticators.base import UserRequest
 from gateway_auth.authenticators.basic import MalformedCredentials, parse_basic
+from gateway_auth.outcomes import Accepted, Refused
 from gateway_common.principal import Principal
 
 
@@ -22,22 +23,32 @@ class SimpleAuthenticator:
         self._accepted_passwords = _encodings(password) if password else ()
         self._reusable_for = reusable_for
 
+    name = "simple"
+    reads_whole_request = False
+    login = None
+
     @property
     def challenges(self) -> tuple[str, ...]:
         """Basic without parameters, as released clients have always been told."""
         return ("Basic",)
 
+    async def start(self) -> None:
+        """Nothing to open."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
     async def authenticate(self, request: UserRequest) -> Accepted | Refused:
         """Read the Basic credentials and compare the password."""
         header = request.headers.get("authorization")
         if not header:
-            return self._refuse("no credentials")
+            return Refused(self.challenges, "no credentials")
         try:
             credentials = parse_basic(header)
         except MalformedCredentials as error:
-            return self._refuse(f"malformed credentials: {error}")
+            return Refused(self.challenges, f"malformed credentials: {error}", attempted=True)
         if not self._is_right(credentials.password):
-            return self._refuse("wrong password")
+            return Refused(self.challenges, "wrong password", attempted=True, user=credentials.user)
         return Accepted(Principal(credentials.user), reusable_for=self._reusable_for)
 
     def _is_right(self, password: bytes) -> bool:
@@ -46,9 +57,6 @@ class SimpleAuthenticator:
         # every encoding is compared before any answer, so that the time says nothing about which one matched
         matches = [hmac.compare_digest(password, accepted) for accepted in self._accepted_passwords]
         return any(matches)
-
-    def _refuse(self, reason: str) -> Refused:
-        return Refused(self.challenges, reason)
 
 
 def _encodings(password: str) -> tuple[bytes, ...]:

@@ -1,0 +1,48 @@
+"""Makes the authenticators that the configuration asks for."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from gateway_auth.authenticators.base import Authenticator
+from gateway_auth.authenticators.simple import SimpleAuthenticator
+from gateway_auth.logins.provider import LoginProvider
+from gateway_common.configuration.auth import AuthenticatorKind, AuthGroup
+from gateway_common.errors import InvalidConfig
+
+logger = logging.getLogger(__name__)
+
+
+def load_authenticators(settings: AuthGroup) -> list[Authenticator]:
+    """In the order in which they are tried; raises InvalidConfig."""
+    return [_load(kind, settings) for kind in settings.kinds]
+
+
+def choose_login(settings: AuthGroup, authenticators: Sequence[Authenticator]) -> LoginProvider | None:
+    """Where browsers sign in: as the configuration names it, else the first that there is; raises InvalidConfig."""
+    if settings.login == "none":
+        return None
+    logins = {one.name: one.login for one in authenticators if one.login is not None}
+    if settings.login == "auto":
+        return next(iter(logins.values()), None)
+    if settings.login not in logins:
+        raise InvalidConfig(f"auth.login: {settings.login} is not set up for sign-in by browsers")
+    return logins[settings.login]
+
+
+def _load(kind: AuthenticatorKind, settings: AuthGroup) -> Authenticator:
+    make = _MAKERS.get(kind)
+    if make is None:
+        raise InvalidConfig(f"auth.authenticator: {kind} is not available yet, only {', '.join(_MAKERS)}")
+    return make(settings)
+
+
+def _simple(settings: AuthGroup) -> Authenticator:
+    password = settings.simple.password.get_secret_value() if settings.simple.password else ""
+    if not password:
+        logger.warning("No password is set: whoever reaches the gateway can be any user.")
+    return SimpleAuthenticator(password, reusable_for=settings.simple.reusable_for)
+
+
+_MAKERS: dict[AuthenticatorKind, Callable[[AuthGroup], Authenticator]] = {
+    "simple": _simple,
+}
