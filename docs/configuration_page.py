@@ -29,6 +29,7 @@ _TITLES = {
     "log": "Logs",
     "api": "The api",
     "auth": "Authentication",
+    "dashboards": "Dashboards",
     "controller": "The controller",
     "admin": "Administrators",
     "limits": "Limits",

@@ -41,7 +41,10 @@ def problems(tmp_path: Path, text: str, name: str = "values.yaml", **environ: st
         ("controller: {parallelism: true}", "controller.parallelism: expected a whole number, got a boolean"),
         ('controller: {enabled: "no"}', "controller.enabled: expected true or false, got text"),
         ("gateway: {annotations: {a: 1}}", "gateway.annotations.a: expected text, got a number: write it in quotes"),
-        ("gateway: {auth: {type: ldap}}", "gateway.auth.type: must be 'simple', 'kerberos', 'jupyterhub', 'oidc' or 'custom'"),
+        (
+            "gateway: {auth: {type: ldap}}",
+            "gateway.auth.type: must be 'simple', 'kerberos', 'jupyterhub', 'oidc' or 'custom'",
+        ),
         ("gateway: {extraConfig: [1]}", "gateway.extraConfig: expected text or an object, got a list"),
         ("gateway: {backend: {image: [1]}}", "gateway.backend.image: expected an object or text, got a list"),
         ("traefik: {service: {ports: {tcp: {port: [1]}}}}", "traefik.service.ports.tcp.port: expected a whole number "

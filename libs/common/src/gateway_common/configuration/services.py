@@ -35,8 +35,8 @@ class ApiGroup(SettingsGroup):
         1,
         ge=0,
         values="gateway.proxies",
-        description="Proxies in front of the api that add the caller's address to `X-Forwarded-For`: Traefik, and those "
-        "before it. With too few, all users seem to have one address; with too many, they can pretend any.",
+        description="Proxies in front of the api that add an address to `X-Forwarded-For`: Traefik, and those before "
+        "it. With too few, all users seem to have one address; with too many, they can pretend any.",
     )
     startup_timeout: float = setting(
         30.0, gt=0, unit="seconds", description="Until the clusters must have been read once, else the start fails."
