@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from gateway_auth.authenticators.base import Authenticator
+from gateway_auth.authenticators.jupyterhub.loading import load_jupyterhub
 from gateway_auth.authenticators.simple import SimpleAuthenticator
 from gateway_auth.logins.provider import LoginProvider
 from gateway_common.configuration.auth import AuthenticatorKind, AuthGroup
@@ -44,5 +45,6 @@ def _simple(settings: AuthGroup) -> Authenticator:
 
 
 _MAKERS: dict[AuthenticatorKind, Callable[[AuthGroup], Authenticator]] = {
+    "jupyterhub": load_jupyterhub,
     "simple": _simple,
 }

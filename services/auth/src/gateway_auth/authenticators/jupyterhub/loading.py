@@ -1,0 +1,62 @@
+"""A JupyterHub as the configuration and, in its stead, the hub's own environment variables describe it."""
+
+import logging
+import os
+from collections.abc import Mapping
+
+from gateway_auth.authenticators.jupyterhub.authenticator import JupyterHubAuthenticator
+from gateway_auth.authenticators.jupyterhub.hub import JupyterHub, load_tls
+from gateway_auth.authenticators.jupyterhub.login import JupyterHubLogin
+from gateway_common.configuration.auth import AuthGroup, JupyterHubSettings
+from gateway_common.errors import InvalidConfig
+
+logger = logging.getLogger(__name__)
+
+#: Seconds for which a hub's word counts unless the operator says otherwise, as in the reference system (U-002).
+DEFAULT_MAX_AGE = 300.0
+
+
+def load_jupyterhub(auth: AuthGroup, environment: Mapping[str, str] = os.environ) -> JupyterHubAuthenticator:
+    """The authenticator; raises InvalidConfig."""
+    settings = auth.jupyterhub
+    api_url = settings.api_url or environment.get("JUPYTERHUB_API_URL", "")
+    if not api_url:
+        raise InvalidConfig("gateway.auth.jupyterhub.apiUrl: set it to the hub's API, or set $JUPYTERHUB_API_URL")
+    service_name = settings.service_name or environment.get("JUPYTERHUB_SERVICE_NAME", "")
+    hub = JupyterHub(
+        api_url,
+        service_name=service_name if _checks_scopes(settings, service_name) else "",
+        admins=settings.admin_is_admin,
+        timeout=settings.request_timeout,
+        tls=load_tls(settings.tls_key, settings.tls_cert, settings.tls_ca),
+    )
+    max_age = DEFAULT_MAX_AGE if auth.cache_max_age is None else auth.cache_max_age
+    login = _load_login(settings, hub, service_name, max_age, environment)
+    return JupyterHubAuthenticator(hub, max_age=max_age, login=login)
+
+
+def _checks_scopes(settings: JupyterHubSettings, service_name: str) -> bool:
+    wanted = settings.use_service_access_scopes
+    if wanted and not service_name:
+        raise InvalidConfig(
+            "gateway.auth.jupyterhub.jupyterhubServiceName: set it, so that useServiceAccessScopes knows which tokens "
+            "may access the gateway"
+        )
+    checks = bool(service_name) if wanted is None else wanted
+    if not checks:
+        logger.warning("Every token of JupyterHub is good for the gateway: set jupyterhubServiceName to change that.")
+    return checks
+
+
+def _load_login(
+    settings: JupyterHubSettings, hub: JupyterHub, service_name: str, max_age: float, environment: Mapping[str, str]
+) -> JupyterHubLogin | None:
+    """None where the gateway is not known as a service of the hub with a token."""
+    token = settings.api_token.get_secret_value() if settings.api_token else environment.get("JUPYTERHUB_API_TOKEN", "")
+    client_id = settings.client_id or environment.get("JUPYTERHUB_CLIENT_ID", "")
+    client_id = client_id or (f"service-{service_name}" if service_name else "")
+    if not token or not client_id:
+        return None
+    base = environment.get("JUPYTERHUB_HOST", "") + environment.get("JUPYTERHUB_BASE_URL", "/")
+    public_url = (settings.public_url or f"{base}hub/").rstrip("/") + "/"
+    return JupyterHubLogin(hub, public_url=public_url, client_id=client_id, client_secret=token, max_age=max_age)
