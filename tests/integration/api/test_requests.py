@@ -47,7 +47,7 @@ async def test_the_cookie_of_the_first_answer_is_all_that_later_requests_need(ap
     assert api.auth.paths == ["/.well-known/jwks.json"]
     attributes = first.headers["set-cookie"].split("; ")
     assert attributes[0].startswith(f"{COOKIE}=")
-    assert set(attributes[2:]) == {"Path=/", "HttpOnly", "SameSite=Lax"}
+    assert set(attributes[2:]) == {"Path=/api", "HttpOnly", "SameSite=Lax"}
 
 
 @pytest.mark.parametrize(("proto", "secure"), [("https", True), ("http", False), ("https, http", True)])
@@ -59,7 +59,7 @@ async def test_the_cookie_is_secure_and_below_the_prefix_where_the_outside_is(
     cookie = (await client.get("/api/v1/options", headers={"x-forwarded-proto": proto})).headers["set-cookie"]
 
     assert ("Secure" in cookie.split("; ")) is secure
-    assert "Path=/gw" in cookie.split("; ")
+    assert "Path=/gw/api" in cookie.split("; ")
 
 
 async def test_the_same_credentials_are_asked_about_once_a_while_even_when_shown_at_once(api: Api) -> None:

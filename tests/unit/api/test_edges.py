@@ -9,7 +9,7 @@ import respx
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import ValidationError
 
-from gateway_api.auth_client import AuthClient
+from gateway_api.auth_client import AuthClient, UserRequest
 from gateway_api.direct_route import DirectRoute
 from gateway_api.errors import AuthenticationRequired, InvalidRequest, TemporarilyUnavailable
 from gateway_api.scheduler_client import SchedulerClient
@@ -96,7 +96,7 @@ async def authenticate(answer: httpx.Response | Exception) -> Any:
         route = auth.post("/authenticate")
         route.side_effect = [answer]
         try:
-            return await client.authenticate("GET", "/", {"authorization": "x"}, "127.0.0.1")
+            return await client.authenticate(UserRequest("GET", "/", "", {"authorization": "x"}, "127.0.0.1"))
         finally:
             await client.close()
 
@@ -112,7 +112,7 @@ async def test_auth_hears_the_callers_request_id_unless_it_could_forge_a_log_lin
     client = AuthClient(AUTH, timeout=1)
     with respx.mock(base_url=AUTH) as auth:
         route = auth.post("/authenticate").respond(200, json=GOOD)
-        await client.authenticate("GET", "/", {"x-request-id": given}, "127.0.0.1")
+        await client.authenticate(UserRequest("GET", "/", "", {"x-request-id": given}, "127.0.0.1"))
     await client.close()
 
     assert (route.calls.last.request.headers["X-Request-ID"] == given) is passed_on

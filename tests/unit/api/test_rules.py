@@ -6,8 +6,8 @@ import pytest
 
 from gateway_api.access_log import classify_level, log_request
 from gateway_api.clusters.service import cap_range, explain, parse_statuses
+from gateway_api.cookies import SESSION_COOKIE, cookie_value, set_cookie
 from gateway_api.errors import InvalidRequest
-from gateway_api.sessions.cookie import session_token, set_cookie
 from gateway_common.quota import Excess, Kind, Owner, Room, Scope
 
 
@@ -95,14 +95,14 @@ def test_states_are_a_comma_list_of_any_case_and_live_ones_by_default() -> None:
     ],
 )
 def test_the_session_is_found_among_other_cookies(header: str | None, token: str | None) -> None:
-    assert session_token(header) == token
+    assert cookie_value(header, SESSION_COOKIE) == token
 
 
 def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites() -> None:
-    plain = set_cookie("t", max_age=59.9, path="", secure=False)
+    plain = set_cookie("s", "t", max_age=59.9, path="", secure=False)
 
-    assert plain == "dask-gateway-session=t; Max-Age=59; Path=/; HttpOnly; SameSite=Lax"
-    assert set_cookie("t", max_age=59.9, path="", secure=True) == f"{plain}; Secure"
+    assert plain == "s=t; Max-Age=59; Path=/; HttpOnly; SameSite=Lax"
+    assert set_cookie("s", "t", max_age=59.9, path="", secure=True) == f"{plain}; Secure"
 
 
 @pytest.mark.parametrize(

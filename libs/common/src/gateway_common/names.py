@@ -32,6 +32,9 @@ HANDOVER_ANNOTATION = "gateway.dask.org/handover"
 #: Written with it where the scheduler knows of groups of workers; those of dask-gateway 2026.3.0 don't.
 SCHEDULER_GROUPS_ANNOTATION = "gateway.dask.org/scheduler-worker-groups"
 
+#: Who a browser's user is, for one cluster's pages. Traefik is told about it, too.
+DASHBOARD_COOKIE = "dask-gateway-dashboard"
+
 SCHEDULER_PORT = 8786
 DASHBOARD_PORT = 8787
 SCHEDULER_API_PORT = 8788
@@ -104,6 +107,11 @@ def service_name(name: str) -> str:
 def sni_host(cluster: ClusterName) -> str:
     """The TLS server name by which the proxy finds the scheduler; clients send it."""
     return f"daskgateway-{cluster}"
+
+
+def dashboard_host(name: str, parent: str) -> str:
+    """The host of a cluster's web pages, where each cluster has one below `parent`."""
+    return f"{name}.{parent}"
 
 
 def dashboard_path(cluster: ClusterName) -> str:

@@ -28,7 +28,7 @@ from gateway_local.apiserver.server import ApiServer
 from gateway_local.endpoints import EndpointsController
 from gateway_local.errors import LocalGatewayError
 from gateway_local.kubelet import Kubelet, SimulatedKubelet
-from gateway_local.manifests import DASHBOARD_MIDDLEWARE, build_installation
+from gateway_local.manifests import build_installation, dashboard_middlewares
 from gateway_local.ports import check_free, free_port
 from gateway_local.processes import SupervisedProcess
 from gateway_local.scheduling import Scheduler
@@ -141,9 +141,9 @@ class LocalGateway:
     async def _start_services(self, traefik: Path) -> None:
         for name in ("auth", "api", "controller", "ping"):
             self._ports[name] = free_port()
-        prefix = self._configuration.prefix
+        configuration = self._configuration
         for resource, manifest in build_installation(
-            self.instance, self.settings.namespace, self._ports["api"], prefix
+            self.instance, self.settings.namespace, self._ports["api"], configuration.prefix, configuration.dashboards
         ):
             self.kubernetes.objects.create(resource, manifest)
 
@@ -186,7 +186,10 @@ class LocalGateway:
             "CONTROLLER__PROXY_WEB_ENTRYPOINT": ENTRYPOINT,
             "CONTROLLER__PROXY_TCP_ENTRYPOINT": ENTRYPOINT,
             "CONTROLLER__PROXY_WEB_MIDDLEWARES": json.dumps(
-                [{"name": DASHBOARD_MIDDLEWARE, "namespace": self.settings.namespace}]
+                [
+                    {"name": name, "namespace": self.settings.namespace}
+                    for name in dashboard_middlewares(self._configuration.dashboards)
+                ]
             ),
         }
         if self.settings.config:

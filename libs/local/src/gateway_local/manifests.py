@@ -1,29 +1,69 @@
 """What an operator's installation would put into the cluster: the way to the api, and the routes' middleware."""
 
-from gateway_common.names import INSTANCE_LABEL
+from gateway_common.configuration.services import DashboardsGroup
+from gateway_common.names import DASHBOARD_COOKIE, INSTANCE_LABEL
 from gateway_common.resources import ENDPOINTSLICES, INGRESSROUTES, MIDDLEWARES, SERVICES, Manifest, Resource
 from gateway_local.endpoints import SERVICE_NAME_LABEL
 from gateway_local.traefik import ENTRYPOINT
 
+#: Asks the api whether whoever asks may see a cluster's pages.
+_ACCESS_MIDDLEWARE = "dashboard-access"
+#: What every answer of a cluster's pages tells browsers.
+_HEADERS_MIDDLEWARE = "dashboard-headers"
 #: Strips `/clusters/<name>` before a request reaches a scheduler's web pages.
-DASHBOARD_MIDDLEWARE = "clusters-prefix"
+_PREFIX_MIDDLEWARE = "clusters-prefix"
 #: Strips the gateway's own prefix before a request reaches the api.
 _API_MIDDLEWARE = "api-prefix"
 
 
-def build_installation(instance: str, namespace: str, api_port: int, prefix: str) -> list[tuple[Resource, Manifest]]:
+def dashboard_middlewares(dashboards: DashboardsGroup) -> list[str]:
+    """The names of those that requests for a cluster's pages go through, in order."""
+    access = [_ACCESS_MIDDLEWARE] if dashboards.private else []
+    return [*access, _HEADERS_MIDDLEWARE, _PREFIX_MIDDLEWARE]
+
+
+def build_installation(
+    instance: str, namespace: str, api_port: int, prefix: str, dashboards: DashboardsGroup
+) -> list[tuple[Resource, Manifest]]:
     """The manifests with their resources, in the order in which they are created."""
-    dashboards = {"stripPrefixRegex": {"regex": [f"{prefix}/clusters/[a-zA-Z0-9.-]+"]}}
-    installation = [
-        (MIDDLEWARES, _build_middleware(DASHBOARD_MIDDLEWARE, instance, namespace, dashboards)),
+    specs = {
+        _ACCESS_MIDDLEWARE: _build_access(f"http://127.0.0.1:{api_port}"),
+        _HEADERS_MIDDLEWARE: _build_headers(dashboards),
+        _PREFIX_MIDDLEWARE: {"stripPrefixRegex": {"regex": [f"{prefix}/clusters/[a-zA-Z0-9.-]+"]}},
+    }
+    if prefix:
+        specs[_API_MIDDLEWARE] = {"stripPrefix": {"prefixes": [prefix]}}
+    return [
+        *((MIDDLEWARES, _build_middleware(name, instance, namespace, spec)) for name, spec in specs.items()),
         (SERVICES, _build_api_service(instance, namespace)),
         (ENDPOINTSLICES, _build_api_endpoints(instance, namespace, api_port)),
         (INGRESSROUTES, _build_api_route(instance, namespace, prefix)),
     ]
-    if prefix:
-        strip = {"stripPrefix": {"prefixes": [prefix]}}
-        installation.append((MIDDLEWARES, _build_middleware(_API_MIDDLEWARE, instance, namespace, strip)))
-    return installation
+
+
+def _build_access(api: str) -> Manifest:
+    """Traefik says itself what was asked: the caller's word about that would open every door.
+
+    Of these two headers the user's program gets what the api answers, which is no cookie of ours and no credentials.
+    """
+    return {
+        "forwardAuth": {
+            "address": f"{api}/dashboards/access",
+            "trustForwardHeader": False,
+            "authResponseHeaders": ["Cookie", "Authorization"],
+            "addAuthCookiesToResponse": [DASHBOARD_COOKIE],
+        }
+    }
+
+
+def _build_headers(dashboards: DashboardsGroup) -> Manifest:
+    return {
+        "headers": {
+            "contentTypeNosniff": True,
+            "referrerPolicy": "same-origin",
+            "customResponseHeaders": {"Content-Security-Policy": dashboards.content_security_policy},
+        }
+    }
 
 
 def _metadata(name: str, instance: str, namespace: str, **labels: str) -> Manifest:

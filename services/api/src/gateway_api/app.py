@@ -22,6 +22,9 @@ from gateway_api.clusters.pod_check import PodCheck
 from gateway_api.clusters.repository import ClusterRepository
 from gateway_api.clusters.service import ClusterService
 from gateway_api.clusters.tokens import ClusterTokens
+from gateway_api.dashboards.access import DashboardAccess
+from gateway_api.dashboards.endpoints import router as dashboards_router
+from gateway_api.dashboards.visit import Places
 from gateway_api.docs import add_docs
 from gateway_api.envelope import Envelope
 from gateway_api.health.endpoints import router as health_router
@@ -43,6 +46,7 @@ from gateway_common.manifests.installation import installation_of
 
 logger = logging.getLogger(__name__)
 
+ROUTERS = (clusters_router, described_router, heartbeats_router, options_router, health_router, dashboards_router)
 DESCRIPTION = """
 Dask clusters on Kubernetes, for many users.
 
@@ -76,9 +80,18 @@ def create_app(
         lifespan=partial(_lifespan, settings, options, clock, auth_transport, scheduler_client or SchedulerClient()),
     )
     app.state.prefix = prefix
+    app.state.places = Places(prefix, settings.api.public_url, settings.dashboards.parent)
+    app.state.proxies = settings.api.proxies
     app.state.clock = clock
     app.state.max_body_size = settings.api.max_body_size
-    for router in (clusters_router, described_router, heartbeats_router, options_router, health_router):
+    for router in (
+        clusters_router,
+        described_router,
+        heartbeats_router,
+        options_router,
+        health_router,
+        dashboards_router,
+    ):
         # flat, because matching a router within a router costs as much as the rest of the request
         app.router.routes.extend(router.routes)
     add_docs(app, prefix)
@@ -113,14 +126,16 @@ async def _lifespan(
         stack.push_async_callback(_cancel, watching)
 
         tokens = SessionTokens(auth, audience=settings.instance, clock=clock)
-        app.state.sessions = SessionService(auth, tokens, clock)
+        sessions = app.state.sessions = SessionService(auth, tokens, clock)
+        admins = Admins(settings.admin)
+        app.state.dashboards = DashboardAccess(app.state.places, sessions, auth, repository, admins, clock)
         app.state.cluster_tokens = ClusterTokens(repository)
         app.state.options = options
         app.state.clusters = ClusterService(
             repository,
             options,
             schedulers,
-            admins=Admins(settings.admin),
+            admins=admins,
             limits=limits,
             pods=PodCheck(kube, installation_of(settings)) if settings.api.validate_pods else None,
         )

@@ -1,9 +1,9 @@
 """The auth service, as this service calls it: the one place that does."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import orjson
@@ -14,8 +14,21 @@ from gateway_common.request_id import HEADER, choose_request_id
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 #: Seconds that a caller is told to wait when auth is away: about what a restart takes.
 RETRY_AFTER = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class UserRequest:
+    """What there is to know about a request's sender. Header names are in lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    client: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +40,25 @@ class Authenticated:
     expires_in: float
     reusable_for: float
     headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StartedLogin:
+    """A browser's sign-in that has begun: where to send it, and what it has to keep for so many seconds."""
+
+    location: str
+    state: str
+    flow: str
+    expires_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedLogin:
+    """A user who has signed in, and to which cluster's pages they wanted to go."""
+
+    session: Authenticated
+    return_to: str
+    dashboard: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +84,34 @@ class AuthClient:
         """Close all connections."""
         await self._http.aclose()
 
-    async def authenticate(self, method: str, path: str, headers: Mapping[str, str], client: str) -> Authenticated:
-        """Ask who sends this request.
+    async def authenticate(self, request: UserRequest, dashboard: str = "") -> Authenticated:
+        """Ask who sends this request; `dashboard`: the cluster whose pages the session shall be good for.
 
         Raises AuthenticationRequired, or InvalidRequest for a user who can't be served.
         """
-        body = {"method": method, "path": path, "headers": dict(headers), "client": client}
-        request_id = choose_request_id(headers.get(HEADER.lower()))
+        body = {
+            "method": request.method,
+            "path": request.path,
+            "query": request.query,
+            "headers": dict(request.headers),
+            "client": request.client,
+            "dashboard": dashboard,
+        }
+        request_id = choose_request_id(request.headers.get(HEADER.lower()))
         answer = await self._call("POST", "/authenticate", body, {HEADER: request_id})
-        if answer.status_code == 401:
-            raise AuthenticationRequired(tuple(answer.headers.get_list("WWW-Authenticate")))
-        document = _document(answer)
-        if answer.status_code == 422:
-            raise InvalidRequest(str(document.get("error", "")))
-        _require_ok(answer)
-        try:
-            return _authenticated(document)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise _malformed(answer) from error
+        return _understood(answer, _authenticated)
+
+    async def start_login(self, redirect_uri: str, return_to: str, dashboard: str) -> StartedLogin:
+        """Begin to sign a browser in."""
+        body = {"redirect_uri": redirect_uri, "return_to": return_to, "dashboard": dashboard}
+        answer = await self._call("POST", "/login/start", body)
+        return _understood(answer, _started)
+
+    async def finish_login(self, flow: str, state: str, code: str, client: str) -> FinishedLogin:
+        """What came of it; raises AuthenticationRequired and InvalidRequest, as `authenticate` does."""
+        body = {"flow": flow, "state": state, "code": code, "client": client}
+        answer = await self._call("POST", "/login/finish", body)
+        return _understood(answer, _finished)
 
     async def jwks(self) -> Mapping[str, Any]:
         """The public keys of session tokens."""
@@ -98,6 +140,30 @@ class AuthClient:
         except httpx.HTTPError as error:
             logger.warning("The auth service did not answer %s: %s", path, error or type(error).__name__)
             raise _unavailable() from error
+
+
+def _understood(answer: httpx.Response, read: Callable[[Mapping[str, Any]], T]) -> T:
+    """What a good answer says; raises for others."""
+    if answer.status_code == 401:
+        raise AuthenticationRequired(tuple(answer.headers.get_list("WWW-Authenticate")))
+    document = _document(answer)
+    if answer.status_code == 422:
+        raise InvalidRequest(str(document.get("error", "")))
+    _require_ok(answer)
+    try:
+        return read(document)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _malformed(answer) from error
+
+
+def _started(document: Mapping[str, Any]) -> StartedLogin:
+    return StartedLogin(
+        str(document["location"]), str(document["state"]), str(document["flow"]), float(document["expires_in"])
+    )
+
+
+def _finished(document: Mapping[str, Any]) -> FinishedLogin:
+    return FinishedLogin(_authenticated(document["session"]), str(document["return_to"]), str(document["dashboard"]))
 
 
 def _authenticated(document: Mapping[str, Any]) -> Authenticated:

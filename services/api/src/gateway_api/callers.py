@@ -12,12 +12,15 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from gateway_api.auth_client import UserRequest
+from gateway_api.browsers import inert, is_browser
+from gateway_api.client_address import client_address
 from gateway_api.clusters.record import Record
 from gateway_api.clusters.tokens import ClusterTokens
+from gateway_api.cookies import SESSION_COOKIE, cookie_value, set_cookie
 from gateway_api.envelope import add_response_header
 from gateway_api.errors import AuthenticationRequired
-from gateway_api.sessions.cookie import session_token, set_cookie
-from gateway_api.sessions.service import Login, SessionService, UserRequest
+from gateway_api.sessions.service import Login, SessionService
 from gateway_common.principal import Principal
 
 TOKEN_SCHEME = "token"  # noqa: S105  # the name of the authentication scheme
@@ -33,14 +36,26 @@ class ClusterToken:
 async def current_user(request: Request) -> Principal:
     """The user of a request; raises AuthenticationRequired and TemporarilyUnavailable."""
     sessions: SessionService = request.app.state.sessions
-    token = session_token(request.headers.get("cookie"))
+    headers = request.headers
+    if is_browser(headers):
+        return await _user_of_page(sessions, request)
+    token = cookie_value(headers.get("cookie"), SESSION_COOKIE)
     if token is not None and (known := sessions.known(token)) is not None:
         return known
-    identity = await sessions.identify(_user_request(request), token)
+    identity = await sessions.identify(user_request(request), token)
     if isinstance(identity, Principal):
         return identity
     _start_session(request, identity)
     return identity.principal
+
+
+async def _user_of_page(sessions: SessionService, request: Request) -> Principal:
+    """The user whose credentials a page's script has sent: what the browser would send by itself does not count."""
+    try:
+        identity = await sessions.identify(user_request(request), None)
+    except AuthenticationRequired as error:
+        raise AuthenticationRequired(inert(error.challenges)) from error
+    return identity if isinstance(identity, Principal) else identity.principal
 
 
 async def token_of_cluster(cluster: str, request: Request) -> ClusterToken:
@@ -70,20 +85,22 @@ async def _cluster_token(cluster: str, request: Request) -> ClusterToken | None:
     return None if record is None else ClusterToken(record)
 
 
-def _user_request(request: Request) -> UserRequest:
-    client = request.client.host if request.client else ""
-    return UserRequest(request.method, request.url.path, dict(request.headers), client)
+def user_request(request: Request) -> UserRequest:
+    """What there is to know about a request's sender."""
+    headers = dict(request.headers)
+    client = client_address(headers, request.client.host if request.client else "", request.app.state.proxies)
+    return UserRequest(request.method, request.url.path, request.url.query, headers, client)
 
 
 def _start_session(request: Request, login: Login) -> None:
     for name, value in login.headers.items():
         add_response_header(request.scope, name, value)
-    # the first proxy's word counts: it saw the connection from outside
-    outside = request.headers.get("x-forwarded-proto", request.url.scheme).partition(",")[0].strip()
     cookie = set_cookie(
+        SESSION_COOKIE,
         login.token,
         max_age=login.expires_at - request.app.state.clock(),
-        path=request.app.state.prefix,
-        secure=outside == "https",
+        # not for dashboards, which are users' own programs
+        path=f"{request.app.state.prefix}/api",
+        secure=request.app.state.places.is_secure(request.headers, request.url.scheme),
     )
     add_response_header(request.scope, "set-cookie", cookie)

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from gateway_api.sessions.cookie import COOKIE_NAME
+from gateway_api.cookies import SESSION_COOKIE
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -53,7 +53,7 @@ _SECURITY_SCHEMES = {
         "description": "A user's name and the gateway's password, or what else the operator has configured: see the "
         "`WWW-Authenticate` of a 401. The answer sets a cookie, which is enough from then on.",
     },
-    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE_NAME, "description": "A user's session."},
+    "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE, "description": "A user's session."},
     "cluster": {
         "type": "apiKey",
         "in": "header",

@@ -31,6 +31,14 @@ class ApiGroup(SettingsGroup):
     max_body_size: int = setting(
         2**20, ge=1024, unit="bytes", description="The longest request body; longer ones are refused."
     )
+    public_url: str = setting(
+        "",
+        values="gateway.publicUrl",
+        pattern=r"^(https?://[^/?#]+(/[^?#]*)?)?$",
+        description="The gateway's address in browsers, such as `https://hub.example.org/services/dask-gateway`, for "
+        "cookies and for the way back from signing in. Set it where TLS ends before Traefik. Default: as requests "
+        "come.",
+    )
     proxies: int = setting(
         1,
         ge=0,
@@ -63,11 +71,23 @@ class DashboardsGroup(SettingsGroup):
         "the pages of one cluster from those of others. The gateway itself must be at the part after `{cluster}.` or "
         "below it; DNS and certificates need a wildcard. Default: all are below the gateway's own address.",
     )
+
     frame_ancestors: list[str] = setting(
         ["'self'"],
         values="gateway.dashboards.frameAncestors",
-        description="Origins whose pages may show a cluster's pages in a frame, as in the Content-Security-Policy.",
+        description="Origins whose pages may show a cluster's pages in a frame, as in the Content-Security-Policy. "
+        "Empty: none.",
     )
+
+    @property
+    def parent(self) -> str:
+        """The host below which each cluster has one of its own; empty where they have none."""
+        return self.host.partition(".")[2]
+
+    @property
+    def content_security_policy(self) -> str:
+        """What answers of clusters' pages carry."""
+        return "frame-ancestors " + (" ".join(self.frame_ancestors) or "'none'")
 
 
 class Middleware(SettingsGroup):

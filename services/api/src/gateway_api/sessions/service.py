@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway_api.auth_client import AuthClient, Authenticated, Methods
+from gateway_api.auth_client import AuthClient, Authenticated, Methods, UserRequest
 from gateway_api.errors import AuthenticationRequired, TemporarilyUnavailable
 from gateway_api.sessions.tokens import SessionTokens
 from gateway_api.single_flight import SingleFlight
@@ -18,16 +18,6 @@ from gateway_common.principal import Principal
 CACHED_CREDENTIALS = 10_000
 #: Seconds that a request without credentials is answered from memory. They change when auth is configured anew.
 METHODS_LIFETIME = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class UserRequest:
-    """What there is to know about a request's sender. Header names are in lower case."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    client: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +49,21 @@ class SessionService:
         self._methods: Methods | None = None
         self._methods_until = float("-inf")
 
-    def known(self, token: str) -> Principal | None:
+    def known(self, token: str, dashboard: str = "") -> Principal | None:
         """The user of a session that was seen before, without waiting for anything."""
-        return self._tokens.known(token)
+        return self._tokens.known(token, dashboard)
 
-    async def identify(self, request: UserRequest, token: str | None) -> Principal | Login:
+    async def identify(self, request: UserRequest, token: str | None, *, dashboard: str = "") -> Principal | Login:
         """The user, by the session token if there is one, else by the Authorization header.
+
+        `dashboard`: the cluster whose web pages the session is, or shall be, good for, and for nothing else.
 
         Raises AuthenticationRequired; TemporarilyUnavailable where only auth could say and does not answer.
         """
         authorization = request.headers.get("authorization")
         if token is not None and token.isascii():
             try:
-                principal = await self._tokens.verify(token)
+                principal = await self._tokens.verify(token, dashboard)
             except TemporarilyUnavailable:
                 # credentials may be known here, so that there is no need to ask
                 if not authorization:
@@ -80,33 +72,39 @@ class SessionService:
             if principal is not None:
                 return principal
         # what no authentication scheme produces (RFC 9110, 11.4) need not be sent to auth
-        if not authorization or not authorization.isascii():
-            raise AuthenticationRequired((await self.methods()).challenges)
-        return await self._login(request, authorization)
+        if authorization and authorization.isascii():
+            return await self._login(request, authorization, dashboard)
+        methods = await self.methods()
+        if methods.reads_whole_request:
+            return await self._ask(request, dashboard)
+        raise AuthenticationRequired(methods.challenges)
 
-    async def _login(self, request: UserRequest, authorization: str) -> Login:
-        key = hashlib.sha256(authorization.encode()).digest()
+    async def _login(self, request: UserRequest, authorization: str, dashboard: str) -> Login:
+        key = hashlib.sha256(f"{dashboard} {authorization}".encode()).digest()
         reusable = self._reusable.get(key)
         if reusable is not None and self._clock() < reusable.until:
             return reusable.login
         own: list[Login] = []
 
         async def ask() -> Login:
-            own.append(await self._ask(key, request))
+            own.append(await self._ask(request, dashboard, key))
             return own[0]
 
         login = await self._logins.run(key, ask)
         if not own and key not in self._reusable:
             # somebody else showed the same credentials a moment ago, and they were good for one request only
-            return await self._ask(key, request)
+            return await self._ask(request, dashboard, key)
         return login
 
-    async def _ask(self, key: bytes, request: UserRequest) -> Login:
-        self._reusable.pop(key, None)
-        answer = await self._auth.authenticate(request.method, request.path, request.headers, request.client)
+    async def _ask(self, request: UserRequest, dashboard: str, key: bytes | None = None) -> Login:
+        """Ask auth; `key`: the credentials by which the answer may be found again."""
+        if key is not None:
+            self._reusable.pop(key, None)
+        answer = await self._auth.authenticate(request, dashboard)
         now = self._clock()
         login = Login(answer.principal, answer.token, now + answer.expires_in, answer.headers)
-        self._remember(key, login, answer, now)
+        if key is not None:
+            self._remember(key, login, answer, now)
         return login
 
     def _remember(self, key: bytes, login: Login, answer: Authenticated, now: float) -> None:

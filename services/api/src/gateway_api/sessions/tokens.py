@@ -7,7 +7,7 @@ from gateway_api.single_flight import SingleFlight
 from gateway_common.clock import Clock
 from gateway_common.errors import InvalidToken
 from gateway_common.principal import Principal
-from gateway_common.tokens import Session, SessionVerifier, UnknownKey
+from gateway_common.tokens import Session, SessionVerifier, UnknownKey, dashboard_audience
 
 logger = logging.getLogger(__name__)
 
@@ -27,35 +27,40 @@ class SessionTokens:
         self._verifier: SessionVerifier | None = None
         self._fetched_at = float("-inf")
         self._fetches: SingleFlight[str, SessionVerifier] = SingleFlight()
-        self._sessions: dict[str, Session] = {}
+        #: By what they are for, and token.
+        self._sessions: dict[tuple[str, str], Session] = {}
 
-    def known(self, token: str) -> Principal | None:
+    def known(self, token: str, dashboard: str = "") -> Principal | None:
         """The user of a token that was verified before and is still good. This is what most requests cost."""
-        session = self._sessions.get(token)
+        session = self._sessions.get((dashboard, token))
         if session is None:
             return None
         if session.expires_at <= self._clock():
-            del self._sessions[token]
+            del self._sessions[dashboard, token]
             return None
         return session.principal
 
-    async def verify(self, token: str) -> Principal | None:
-        """The user of a token, None if it proves nothing; raises TemporarilyUnavailable without any keys."""
+    async def verify(self, token: str, dashboard: str = "") -> Principal | None:
+        """The user of a token, None if it proves nothing; raises TemporarilyUnavailable without any keys.
+
+        `dashboard`: the cluster whose web pages the token has to be for. Without one it has to be for the REST API.
+        """
+        audience = dashboard_audience(self._audience, dashboard) if dashboard else self._audience
         verifier = self._verifier or await self._fetch()
         try:
-            session = verifier.verify(token, self._clock())
+            session = verifier.verify(token, self._clock(), audience=audience)
         except UnknownKey:
             if self._clock() < self._fetched_at + KEYS_INTERVAL:
                 return None
             verifier = await self._fetch()
             try:
-                session = verifier.verify(token, self._clock())
+                session = verifier.verify(token, self._clock(), audience=audience)
             except InvalidToken:
                 return None
         except InvalidToken as error:
             logger.debug("A session token was refused: %s", error)
             return None
-        self._remember(token, session)
+        self._remember((dashboard, token), session)
         return session.principal
 
     async def _fetch(self) -> SessionVerifier:
@@ -66,8 +71,8 @@ class SessionTokens:
         self._verifier = SessionVerifier(await self._auth.jwks(), audience=self._audience)
         return self._verifier
 
-    def _remember(self, token: str, session: Session) -> None:
+    def _remember(self, key: tuple[str, str], session: Session) -> None:
         if len(self._sessions) >= CACHED_SESSIONS:
             # the oldest goes first; verifying it again, if it comes back, costs a fraction of a millisecond
             del self._sessions[next(iter(self._sessions))]
-        self._sessions[token] = session
+        self._sessions[key] = session
