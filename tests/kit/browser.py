@@ -1,0 +1,28 @@
+"""A real browser: Debian's Chromium, without a window, driven by Playwright."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from playwright.async_api import Browser, async_playwright
+
+PROGRAM = "/usr/bin/chromium"
+#: It is root's in containers, and has nothing to ask of the internet.
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@asynccontextmanager
+async def running_browser(*arguments: str) -> AsyncIterator[Browser]:
+    """A browser from its start to its end; a context of it is a user with cookies of their own."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=PROGRAM, args=[*_ARGUMENTS, *arguments])
+        try:
+            yield browser
+        finally:
+            await browser.close()
