@@ -1,12 +1,13 @@
 """The api on each Kubernetes API server: the real machinery where it is at hand, and the embedded one."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from uuid import uuid4
 
 import pytest
 
+from gateway_common.audit import configure_audit
 from gateway_common.configuration.groups import KubeSettings
 from gateway_common.crd import crd
 from gateway_common.errors import AlreadyExists, NotFound
@@ -47,3 +48,11 @@ async def _served(client: KubeClient, namespace: str) -> None:
             with suppress(NotFound):
                 await client.list(DASKCLUSTERS, namespace=namespace)
                 return
+
+
+@pytest.fixture
+def audited() -> Iterator[None]:
+    """The audit log is written; its entries are records of `dask_gateway.audit`."""
+    configure_audit(enabled=True)
+    yield
+    configure_audit(enabled=False)

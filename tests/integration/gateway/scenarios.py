@@ -7,6 +7,7 @@ It needs nothing but `dask_gateway` and `distributed`, so that the released clie
 
 import argparse
 import asyncio
+import base64
 import gc
 import os
 import signal
@@ -42,7 +43,7 @@ def main_job(address: str, password: str) -> None:
             _scale_down_keeps_data(cluster, client)
             _lost_worker_is_replaced(cluster, client)
             _adaptive_follows_the_load(cluster, client)
-            _dashboard_is_there(cluster)
+            _dashboard_is_there(cluster, "alice", password)
         until(lambda: gateway.list_clusters() == [], "the cluster is gone from the list")
 
 
@@ -91,8 +92,10 @@ def _busy(number: int) -> int:
     return number
 
 
-def _dashboard_is_there(cluster: GatewayCluster) -> None:
-    with urllib.request.urlopen(cluster.dashboard_link, timeout=30) as page:  # noqa: S310  # the gateway's own link
+def _dashboard_is_there(cluster: GatewayCluster, user: str, password: str) -> None:
+    credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
+    asked = urllib.request.Request(cluster.dashboard_link, headers={"Authorization": f"Basic {credentials}"})  # noqa: S310
+    with urllib.request.urlopen(asked, timeout=30) as page:  # noqa: S310  # the gateway's own link
         assert page.status == 200
         assert b"Dask" in page.read()
 

@@ -155,7 +155,9 @@ async def test_an_unusual_user_name_is_taken_as_it_is(client: httpx.AsyncClient)
         assert response.json()["principal"]["name"] == name
 
 
-service_for_fuzzing = create_app(Configuration(instance="prod", auth=AuthGroup.model_validate({})))
+service_for_fuzzing = create_app(
+    Configuration(instance="prod", auth=AuthGroup.model_validate({"throttle": {"enabled": False}}))
+)
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])

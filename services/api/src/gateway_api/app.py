@@ -32,6 +32,7 @@ from gateway_api.health.service import HealthService
 from gateway_api.heartbeats.endpoints import router as heartbeats_router
 from gateway_api.heartbeats.forwarding import ReplicasForwarder
 from gateway_api.heartbeats.service import HeartbeatService
+from gateway_api.me.endpoints import router as me_router
 from gateway_api.openapi import describe_security
 from gateway_api.options.endpoints import router as options_router
 from gateway_api.options.service import OptionsService
@@ -46,7 +47,15 @@ from gateway_common.manifests.installation import installation_of
 
 logger = logging.getLogger(__name__)
 
-ROUTERS = (clusters_router, described_router, heartbeats_router, options_router, health_router, dashboards_router)
+ROUTERS = (
+    clusters_router,
+    described_router,
+    heartbeats_router,
+    options_router,
+    me_router,
+    health_router,
+    dashboards_router,
+)
 DESCRIPTION = """
 Dask clusters on Kubernetes, for many users.
 
@@ -84,14 +93,7 @@ def create_app(
     app.state.proxies = settings.api.proxies
     app.state.clock = clock
     app.state.max_body_size = settings.api.max_body_size
-    for router in (
-        clusters_router,
-        described_router,
-        heartbeats_router,
-        options_router,
-        health_router,
-        dashboards_router,
-    ):
+    for router in ROUTERS:
         # flat, because matching a router within a router costs as much as the rest of the request
         app.router.routes.extend(router.routes)
     add_docs(app, prefix)
@@ -127,7 +129,8 @@ async def _lifespan(
 
         tokens = SessionTokens(auth, audience=settings.instance, clock=clock)
         sessions = app.state.sessions = SessionService(auth, tokens, clock)
-        admins = Admins(settings.admin)
+        admins = app.state.admins = Admins(settings.admin)
+        app.state.limits = limits
         app.state.dashboards = DashboardAccess(app.state.places, sessions, auth, repository, admins, clock)
         app.state.cluster_tokens = ClusterTokens(repository)
         app.state.options = options

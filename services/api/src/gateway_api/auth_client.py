@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import httpx
 import orjson
 
-from gateway_api.errors import AuthenticationRequired, InvalidRequest, TemporarilyUnavailable
+from gateway_api.errors import AuthenticationRequired, InvalidRequest, TemporarilyUnavailable, TooManyAttempts
 from gateway_common.principal import Principal
 from gateway_common.request_id import HEADER, choose_request_id
 
@@ -146,6 +146,8 @@ def _understood(answer: httpx.Response, read: Callable[[Mapping[str, Any]], T]) 
     """What a good answer says; raises for others."""
     if answer.status_code == 401:
         raise AuthenticationRequired(tuple(answer.headers.get_list("WWW-Authenticate")))
+    if answer.status_code == 429:
+        raise TooManyAttempts(_retry_after(answer))
     document = _document(answer)
     if answer.status_code == 422:
         raise InvalidRequest(str(document.get("error", "")))
@@ -185,6 +187,11 @@ def _document(answer: httpx.Response) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise _malformed(answer)
     return document
+
+
+def _retry_after(answer: httpx.Response) -> float:
+    text = answer.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() else RETRY_AFTER
 
 
 def _require_ok(answer: httpx.Response) -> None:

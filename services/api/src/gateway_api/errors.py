@@ -6,6 +6,7 @@
         │   ├── NamespaceMissing
         │   └── BodyTooLarge
         ├── AuthenticationRequired    .challenges: what would be accepted
+        ├── TooManyAttempts           .retry_after: too many sign-ins have failed
         ├── PermissionDenied          known, but not allowed
         ├── ClusterNotFound
         ├── ClusterNotRunning         there, but not in a state for this
@@ -49,6 +50,14 @@ class AuthenticationRequired(RequestRefused):
     def __init__(self, challenges: tuple[str, ...]) -> None:
         super().__init__("Authentication required")
         self.challenges = challenges
+
+
+class TooManyAttempts(RequestRefused):
+    """Too many sign-ins of this user or from this address have failed; `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("Too many failed attempts to sign in")
+        self.retry_after = retry_after
 
 
 class SchedulerTooOld(RequestRefused):

@@ -25,6 +25,7 @@ from gateway_api.errors import (
     SchedulerTooOld,
     SchedulerUnreachable,
     TemporarilyUnavailable,
+    TooManyAttempts,
 )
 from gateway_api.responses import json_response
 from gateway_common.errors import (
@@ -44,6 +45,7 @@ STATUS_OF: dict[type[RequestRefused], int] = {
     NamespaceMissing: 422,
     BodyTooLarge: 413,
     AuthenticationRequired: 401,
+    TooManyAttempts: 429,
     PermissionDenied: 403,
     ClusterNotFound: 404,
     ClusterNotRunning: 409,
@@ -72,7 +74,7 @@ async def _refused(_: Request, error: Exception) -> Response:
     if isinstance(error, AuthenticationRequired):
         for challenge in error.challenges:
             response.headers.append("WWW-Authenticate", challenge)
-    if isinstance(error, TemporarilyUnavailable):
+    if isinstance(error, TemporarilyUnavailable | TooManyAttempts):
         response.headers["Retry-After"] = _seconds(error.retry_after)
     return response
 

@@ -7,6 +7,7 @@ import uvicorn
 
 from gateway_api.app import create_app
 from gateway_api.clusters.waiters import Waiters
+from gateway_common.audit import configure_audit
 from gateway_common.configuration.loading import read_configuration
 from gateway_common.errors import GatewayError
 from gateway_common.logs import configure_logging
@@ -30,6 +31,7 @@ def main() -> None:
     try:
         settings = read_configuration()
         configure_logging(settings.api.log_level or settings.log.level)
+        configure_audit(enabled=settings.log.audit)
         app = create_app(settings)
     except GatewayError as error:
         sys.exit(f"dask-gateway-api: {error}")

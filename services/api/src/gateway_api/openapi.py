@@ -29,13 +29,18 @@ _DESCRIPTIONS = {
     "Kubernetes forbids it, or the cluster that is waited for has failed to start.",
     413: "The body is too long.",
     422: "The request is wrong; the text names the field and what was expected.",
+    429: "Too many sign-ins of this user or from this address have failed. `Retry-After` says when to try again.",
     503: "A part of the gateway does not answer. `Retry-After` says when to try again.",
 }
 
 
 def errors(*codes: int) -> Responses:
     """The error answers of a route: these, and those that every route may give."""
-    documented: Responses = {code: {"model": ErrorModel, "description": _DESCRIPTIONS[code]} for code in (*codes, 503)}
+    # whoever has to sign in may have failed to
+    slowed = (429,) if 401 in codes else ()
+    documented: Responses = {
+        code: {"model": ErrorModel, "description": _DESCRIPTIONS[code]} for code in (*codes, *slowed, 503)
+    }
     documented[500] = {"model": UnexpectedErrorModel, "description": "An unexpected failure."}
     return documented
 
@@ -72,6 +77,8 @@ def describe_security(document: dict[str, Any]) -> dict[str, Any]:
         for method, operation in operations.items():
             if path.endswith("/heartbeat"):
                 operation["security"] = [{"cluster": []}]
+            elif path.endswith("/logout"):
+                operation["security"] = []
             elif path.startswith(("/api/v1/", "/api/v2/")):
                 operation["security"] = [*_USER, {"cluster": []}] if method == "delete" else _USER
     return document

@@ -14,6 +14,7 @@ from gateway_auth.errors import add_error_handlers
 from gateway_auth.request_id import RequestIdMiddleware
 from gateway_auth.service import AuthService
 from gateway_auth.signer import Signer, SigningKey, load_signing_keys
+from gateway_auth.throttle import Throttle
 from gateway_common.clock import Clock, system_clock
 from gateway_common.configuration.auth import AuthGroup
 from gateway_common.configuration.model import Configuration
@@ -35,7 +36,7 @@ def create_app(settings: Configuration, *, clock: Clock = system_clock) -> FastA
     )
     authenticators = load_authenticators(settings.auth)
     login = choose_login(settings.auth, authenticators)
-    app.state.service = AuthService(Chain(authenticators), login, signer, clock)
+    app.state.service = AuthService(Chain(authenticators), login, signer, Throttle(settings.auth.throttle), clock)
     app.include_router(router)
     add_error_handlers(app)
     app.add_middleware(RequestIdMiddleware)

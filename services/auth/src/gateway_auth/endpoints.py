@@ -51,6 +51,11 @@ _refused: Responses = {
         "description": "The user proved who they are and can't be served all the same (an impossible "
         "user name), or the body is not as described. The text is meant for the user.",
     },
+    429: {
+        "model": ErrorModel,
+        "description": "Too many sign-ins of this user or from this address have failed. `Retry-After` says when to "
+        "try again.",
+    },
     503: {
         "model": ErrorModel,
         "description": "Whoever could say who the user is does not answer. `Retry-After` says when to try again.",

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from gateway_auth.outcomes import SourceUnavailable
-from gateway_auth.service import NoLogin
+from gateway_auth.service import NoLogin, TooManyAttempts
 from gateway_auth.signer import TokenTooLarge
 from gateway_auth.user_name import InvalidUserName
 
@@ -18,6 +18,7 @@ def add_error_handlers(app: FastAPI) -> None:
     app.exception_handler(InvalidUserName)(_unprocessable)
     app.exception_handler(TokenTooLarge)(_unprocessable)
     app.exception_handler(SourceUnavailable)(_unavailable)
+    app.exception_handler(TooManyAttempts)(_too_many)
     app.exception_handler(NoLogin)(_no_login)
     app.exception_handler(RequestValidationError)(_invalid_body)
     app.exception_handler(HTTPException)(_framework_error)
@@ -29,8 +30,17 @@ async def _unprocessable(_: Request, error: Exception) -> JSONResponse:
 
 async def _unavailable(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, SourceUnavailable)
-    retry_after = str(max(1, math.ceil(error.retry_after)))
-    return JSONResponse({"error": str(error)}, status_code=503, headers={"Retry-After": retry_after})
+    return _later(503, error, error.retry_after)
+
+
+async def _too_many(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, TooManyAttempts)
+    return _later(429, error, error.retry_after)
+
+
+def _later(status: int, error: Exception, seconds: float) -> JSONResponse:
+    headers = {"Retry-After": str(max(1, math.ceil(seconds)))}
+    return JSONResponse({"error": str(error)}, status_code=status, headers=headers)
 
 
 async def _no_login(_: Request, _error: Exception) -> JSONResponse:

@@ -5,6 +5,7 @@ import sys
 import uvicorn
 
 from gateway_auth.app import create_app
+from gateway_common.audit import configure_audit
 from gateway_common.configuration.loading import read_configuration
 from gateway_common.errors import GatewayError
 from gateway_common.logs import configure_logging
@@ -15,6 +16,7 @@ def main() -> None:
     try:
         settings = read_configuration()
         configure_logging(settings.auth.log_level or settings.log.level)
+        configure_audit(enabled=settings.log.audit)
         app = create_app(settings)
     except GatewayError as error:
         sys.exit(f"dask-gateway-auth: {error}")

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway_auth.authenticators.base import UserRequest
+from gateway_auth.authenticators.basic import claimed_user
 from gateway_auth.authenticators.chain import Chain
 from gateway_auth.logins.flow import LoginFlow
 from gateway_auth.logins.provider import LoginProvider
 from gateway_auth.outcomes import Accepted, Refused
 from gateway_auth.signer import Signer
+from gateway_auth.throttle import Throttle
 from gateway_auth.user_name import check_user_name
+from gateway_common.audit import audit
 from gateway_common.clock import Clock
 from gateway_common.errors import InvalidToken
 from gateway_common.principal import Principal
@@ -65,11 +68,22 @@ class NoLogin(Exception):
     """Browsers can't sign in by redirect here."""
 
 
+class TooManyAttempts(Exception):
+    """Too many sign-ins of this user or from this address have failed; `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("Too many failed attempts to sign in")
+        self.retry_after = retry_after
+
+
 class AuthService:
     """Turns credentials into sessions."""
 
-    def __init__(self, authenticators: Chain, login: LoginProvider | None, signer: Signer, clock: Clock) -> None:
+    def __init__(
+        self, authenticators: Chain, login: LoginProvider | None, signer: Signer, throttle: Throttle, clock: Clock
+    ) -> None:
         self._authenticators = authenticators
+        self._throttle = throttle
         self._login = login
         self._signer = signer
         self._clock = clock
@@ -99,13 +113,23 @@ class AuthService:
         `dashboard`: the cluster whose web pages the session shall be good for, and for nothing else.
 
         Raises InvalidUserName or TokenTooLarge for a user who did prove who they are, but whom the
-        gateway can't serve; SourceUnavailable where nobody can say.
+        gateway can't serve; SourceUnavailable where nobody can say; TooManyAttempts.
         """
+        claimed = claimed_user(request.headers.get("authorization", ""))
+        if wait := self._throttle.wait(claimed, request.client, self._clock()):
+            audit("session.start", "denied", user=claimed, client=request.client, reason="too many attempts")
+            raise TooManyAttempts(wait)
         outcome = await self._authenticators.authenticate(request)
         if isinstance(outcome, Refused):
             logger.info("Refused %s: %s", request.client or "a client", outcome.reason)
+            if outcome.attempted:
+                self._throttle.failed(claimed, request.client, self._clock())
+                audit("session.start", "denied", user=claimed, client=request.client, reason=outcome.reason)
             return outcome
-        return self._session(outcome, dashboard)
+        self._throttle.succeeded(claimed, request.client)
+        session = self._session(outcome, dashboard)
+        audit("session.start", "allowed", user=outcome.principal.name, cluster=dashboard, client=request.client)
+        return session
 
     async def start_login(self, redirect_uri: str, return_to: str, dashboard: str) -> StartedLogin:
         """Begin a sign-in; raises NoLogin and SourceUnavailable."""

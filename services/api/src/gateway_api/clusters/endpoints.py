@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from gateway_api.audited import audited
 from gateway_api.bodies import json_body
 from gateway_api.callers import ClusterToken, CurrentUser, UserOrCluster
 from gateway_api.clusters.schemas import (
@@ -85,8 +86,10 @@ async def list_described_clusters(
 )
 async def create_cluster(request: Request, user: CurrentUser, service: Service) -> Response:
     """Answers at once, while the cluster is pending: read it with `?wait` to know when it runs."""
-    name = await service.create(user, await json_body(request, CreateRequest))
-    return json_response({"name": str(name)}, 201)
+    body = await json_body(request, CreateRequest)
+    with audited(request, "cluster.create", user) as entry:
+        entry.cluster = name = str(await service.create(user, body))
+    return json_response({"name": name}, 201)
 
 
 @router.get(
@@ -124,13 +127,14 @@ async def get_described_cluster(
 
 @router.delete("/{cluster}", summary="Stop a cluster", status_code=204, responses=errors(401, 403, 422))
 async def stop_cluster(
-    cluster: str, caller: UserOrCluster, service: Service, reason: StopReasonOfScheduler = None
+    cluster: str, request: Request, caller: UserOrCluster, service: Service, reason: StopReasonOfScheduler = None
 ) -> Response:
     """Can be repeated. Also a cluster that is unknown counts as stopped. The cluster's own token is enough."""
-    if isinstance(caller, ClusterToken):
-        await service.stop_unused(caller.record, reason)
-    else:
-        await service.stop(caller, cluster)
+    with audited(request, "cluster.stop", caller, cluster):
+        if isinstance(caller, ClusterToken):
+            await service.stop_unused(caller.record, reason)
+        else:
+            await service.stop(caller, cluster)
     return Response(status_code=204)
 
 
@@ -143,7 +147,9 @@ async def stop_cluster(
 )
 async def scale_cluster(cluster: str, request: Request, user: CurrentUser, service: Service) -> Response:
     """Tells the scheduler. More than the cluster's limit is capped, which `msg` says."""
-    notice = await service.scale(user, cluster, await json_body(request, ScaleRequest))
+    asked = await json_body(request, ScaleRequest)
+    with audited(request, "cluster.scale", user, cluster):
+        notice = await service.scale(user, cluster, asked)
     return json_response({"ok": notice is None, "msg": notice})
 
 
@@ -157,7 +163,8 @@ async def scale_cluster(cluster: str, request: Request, user: CurrentUser, servi
 async def scale_group(cluster: str, request: Request, user: CurrentUser, service: Service) -> Response:
     """Tells the scheduler. More than the cluster's limit is capped, which `msg` says."""
     asked = await json_body(request, ScaleRequest2)
-    notice = await service.scale(user, cluster, asked, asked.group or "")
+    with audited(request, "cluster.scale", user, cluster):
+        notice = await service.scale(user, cluster, asked, asked.group or "")
     return json_response({"ok": notice is None, "msg": notice})
 
 
@@ -170,7 +177,9 @@ async def scale_group(cluster: str, request: Request, user: CurrentUser, service
 )
 async def adapt_cluster(cluster: str, request: Request, user: CurrentUser, service: Service) -> Response:
     """Tells the scheduler. More than the cluster's limit is capped, which `msg` says."""
-    notice = await service.adapt(user, cluster, await json_body(request, AdaptRequest))
+    asked = await json_body(request, AdaptRequest)
+    with audited(request, "cluster.adapt", user, cluster):
+        notice = await service.adapt(user, cluster, asked)
     return json_response({"ok": notice is None, "msg": notice})
 
 

@@ -13,9 +13,11 @@ from gateway_api.clusters.repository import ClusterRepository
 from gateway_api.errors import LimitReached
 from gateway_api.single_flight import FreshFlight
 from gateway_common.config import ClusterConfig, stored_cluster_config
+from gateway_common.configuration.limits import Amounts
 from gateway_common.configuration.model import Configuration
 from gateway_common.errors import InvalidConfig
 from gateway_common.names import ClusterName
+from gateway_common.principal import Principal
 from gateway_common.quota import (
     Allowances,
     Excess,
@@ -34,6 +36,7 @@ from gateway_common.quota import (
     usage_of,
     worker_usage,
 )
+from gateway_common.usage import NOTHING
 
 #: Seconds that a new cluster's user waits for the controller's decision, which takes a fraction of one.
 LONGEST_VERDICT = 5.0
@@ -104,6 +107,13 @@ class Limits:
             return room
         latest = self._repository.cached(record.name) or record
         return replace(room, workers=self._counted(latest, config).get(group, 0) + room.workers)
+
+    def of_user(self, user: Principal) -> tuple[Usage, Amounts]:
+        """What a user's clusters use, and what they may use at the most."""
+        live = [record for record in self._repository.of_user(user.name) if record.status in LIVE]
+        used = sum(map(self._usage_of, live), NOTHING)
+        groups = [name for name in self._configuration.groups if name in user.groups]
+        return used, self._allowed(user.name, groups).get(Scope(Owner.USER, user.name), Amounts())
 
     def _allowed(self, user: str, groups: Sequence[str]) -> Allowances:
         return allowances(self._configuration, user, groups) if self._limited else {}

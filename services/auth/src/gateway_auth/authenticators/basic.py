@@ -32,6 +32,14 @@ def parse_basic(header: str) -> BasicCredentials:
     return BasicCredentials(_decode(user), password)
 
 
+def claimed_user(header: str) -> str:
+    """Whose credentials these would be if they were good; empty where that can't be seen."""
+    try:
+        return parse_basic(header).user
+    except MalformedCredentials:
+        return ""
+
+
 def _decode(data: bytes) -> str:
     # RFC 7617, 2.1 leaves the encoding open. The clients of the gateway have always sent Latin-1, browsers
     # and curl send UTF-8, and a Latin-1 name that happens to be valid UTF-8 is rare enough.

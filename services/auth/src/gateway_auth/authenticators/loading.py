@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from gateway_auth.authenticators.base import Authenticator
 from gateway_auth.authenticators.jupyterhub.loading import load_jupyterhub
+from gateway_auth.authenticators.passwords import PasswordHashes
 from gateway_auth.authenticators.simple import SimpleAuthenticator
 from gateway_auth.logins.provider import LoginProvider
 from gateway_common.configuration.auth import AuthenticatorKind, AuthGroup
@@ -38,10 +39,12 @@ def _load(kind: AuthenticatorKind, settings: AuthGroup) -> Authenticator:
 
 
 def _simple(settings: AuthGroup) -> Authenticator:
-    password = settings.simple.password.get_secret_value() if settings.simple.password else ""
-    if not password:
+    simple = settings.simple
+    password = simple.password.get_secret_value() if simple.password else ""
+    hashes = PasswordHashes(simple.users, simple.users_file)
+    if not password and not hashes:
         logger.warning("No password is set: whoever reaches the gateway can be any user.")
-    return SimpleAuthenticator(password, reusable_for=settings.simple.reusable_for)
+    return SimpleAuthenticator(password, hashes=hashes, reusable_for=simple.reusable_for)
 
 
 _MAKERS: dict[AuthenticatorKind, Callable[[AuthGroup], Authenticator]] = {

@@ -1,31 +1,40 @@
-"""One shared password, or none: for a trial, a class room, or behind something else that authenticates."""
+"""Passwords: one for everybody, one for each user, or none, behind something else that authenticates."""
 
+import asyncio
 import hmac
+from concurrent.futures import ThreadPoolExecutor
 
 from gateway_auth.authenticators.base import UserRequest
-from gateway_auth.authenticators.basic import MalformedCredentials, parse_basic
+from gateway_auth.authenticators.basic import BasicCredentials, MalformedCredentials, parse_basic
+from gateway_auth.authenticators.passwords import PasswordHashes, matches
 from gateway_auth.outcomes import Accepted, Refused
 from gateway_common.principal import Principal
 
 
 class SimpleAuthenticator:
-    """Takes any user name, with the shared password where one is set.
+    """Takes users with their own passwords, and others with the shared one where one is set.
 
     Parameters
     ----------
     password
-        Compared in constant time. Empty: every password will do.
+        Of all users without one of their own, compared in constant time. Empty: they are refused where there are users
+        with passwords of their own, else every password will do.
+    hashes
+        Users' own passwords.
     reusable_for
         Seconds that the answer may be cached.
     """
 
-    def __init__(self, password: str = "", *, reusable_for: float = 60.0) -> None:
-        self._accepted_passwords = _encodings(password) if password else ()
-        self._reusable_for = reusable_for
-
     name = "simple"
     reads_whole_request = False
     login = None
+
+    def __init__(self, password: str = "", *, hashes: PasswordHashes | None = None, reusable_for: float = 60.0) -> None:
+        self._accepted_passwords = _encodings(password) if password else ()
+        self._hashes = hashes or PasswordHashes({})
+        self._reusable_for = reusable_for
+        # bcrypt lets go of Python's lock, so one thread keeps the loop free and others' processors, too
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="bcrypt")
 
     @property
     def challenges(self) -> tuple[str, ...]:
@@ -36,7 +45,8 @@ class SimpleAuthenticator:
         """Nothing to open."""
 
     async def close(self) -> None:
-        """Nothing to close."""
+        """End the thread."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def authenticate(self, request: UserRequest) -> Accepted | Refused:
         """Read the Basic credentials and compare the password."""
@@ -46,17 +56,30 @@ class SimpleAuthenticator:
         try:
             credentials = parse_basic(header)
         except MalformedCredentials as error:
-            return Refused(self.challenges, f"malformed credentials: {error}", attempted=True)
-        if not self._is_right(credentials.password):
+            # those of another scheme are no try at this one
+            return Refused(self.challenges, f"malformed credentials: {error}", attempted=_is_basic(header))
+        if not await self._is_right(credentials):
             return Refused(self.challenges, "wrong password", attempted=True, user=credentials.user)
         return Accepted(Principal(credentials.user), reusable_for=self._reusable_for)
 
-    def _is_right(self, password: bytes) -> bool:
-        if not self._accepted_passwords:
-            return True
+    async def _is_right(self, credentials: BasicCredentials) -> bool:
+        if not self._hashes:
+            return not self._accepted_passwords or self._is_shared(credentials.password)
+        hashed = self._hashes.find(credentials.user)
+        # for unknown users, too, so that the time says nothing about who is known
+        loop = asyncio.get_running_loop()
+        is_own = await loop.run_in_executor(self._thread, matches, credentials.password, hashed)
+        is_shared = self._is_shared(credentials.password)
+        return is_own if hashed else is_shared
+
+    def _is_shared(self, password: bytes) -> bool:
         # every encoding is compared before any answer, so that the time says nothing about which one matched
-        matches = [hmac.compare_digest(password, accepted) for accepted in self._accepted_passwords]
-        return any(matches)
+        results = [hmac.compare_digest(password, accepted) for accepted in self._accepted_passwords]
+        return any(results)
+
+
+def _is_basic(header: str) -> bool:
+    return header.partition(" ")[0].lower() == "basic"
 
 
 def _encodings(password: str) -> tuple[bytes, ...]:

@@ -1,0 +1,102 @@
+"""Users with passwords of their own."""
+
+import logging
+import os
+from pathlib import Path
+
+import bcrypt
+import httpx
+import pytest
+
+from gateway_auth.authenticators.passwords import PasswordHashes, matches
+from gateway_common.errors import InvalidConfig
+from tests.kit.auth import auth_client
+from tests.kit.credentials import basic_credentials
+
+
+def hashed(password: str) -> str:
+    """As `htpasswd -B` makes it, at the least cost that there is."""
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+
+
+async def ask(client: httpx.AsyncClient, user: str, password: str) -> int:
+    answer = await client.post("/authenticate", json={"headers": basic_credentials(user, password)})
+    return answer.status_code
+
+
+async def test_whoever_has_a_password_of_their_own_has_no_other() -> None:
+    users = {"alice": hashed("hers"), "bob": hashed("pässwörd")}
+    async with auth_client(simple={"password": "shared", "users": users}) as client:
+        assert await ask(client, "alice", "hers") == 200
+        assert await ask(client, "bob", "pässwörd") == 200
+        assert await ask(client, "carol", "shared") == 200
+        for user, password in (("alice", "shared"), ("alice", ""), ("bob", "hers"), ("carol", "hers"), ("carol", "")):
+            assert await ask(client, user, password) == 401
+
+
+async def test_without_a_shared_password_others_are_refused() -> None:
+    async with auth_client(simple={"users": {"alice": hashed("hers")}}) as client:
+        assert await ask(client, "alice", "hers") == 200
+        assert await ask(client, "mallory", "anything") == 401
+        assert await ask(client, "", "") == 401
+
+
+async def test_a_file_of_users_is_read_again_when_it_has_changed(tmp_path: Path) -> None:
+    file = tmp_path / "users"
+    file.write_text(f"# ours\nalice:{hashed('one')}\n\n")
+    async with auth_client(simple={"users_file": str(file)}) as client:
+        assert await ask(client, "alice", "one") == 200
+        file.write_text(f"alice:{hashed('two')}\nbob:{hashed('his')}\n")
+        assert await ask(client, "alice", "one") == 401
+        assert await ask(client, "alice", "two") == 200
+        assert await ask(client, "bob", "his") == 200
+
+
+def test_a_file_that_becomes_wrong_changes_nothing_and_the_log_does_not_repeat_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "users"
+    file.write_text(f"alice:{hashed('one')}\n")
+    users = PasswordHashes({}, file)
+    known = users.find("alice")
+    for broken in (b"alice:plain secret\n", b"\xff\xfe"):
+        file.write_bytes(broken)
+        with caplog.at_level(logging.ERROR):
+            assert users.find("alice") == known
+        assert str(file) in caplog.text
+        assert "plain secret" not in caplog.text
+        caplog.clear()
+    file.unlink()
+    assert users.find("alice") == known
+
+
+@pytest.mark.parametrize("text", ["alice", "alice:", ":x", "alice:$2b$12$short", "alice:secret"])
+def test_a_file_that_is_wrong_at_the_start_is_an_error(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "users"
+    file.write_text(f"# users\n{text}\n")
+    with pytest.raises(InvalidConfig, match=r"line 2: expected name:hash") as error:
+        PasswordHashes({}, file)
+    assert "secret" not in str(error.value)
+
+
+def test_a_file_that_is_missing_at_the_start_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfig, match="can't be read"):
+        PasswordHashes({}, tmp_path / "missing")
+
+
+def test_a_hash_that_is_none_is_an_error_of_the_configuration() -> None:
+    with pytest.raises(ValueError, match="users"):
+        auth_settings({"alice": "secret"})
+
+
+def auth_settings(users: dict[str, str]) -> object:
+    from gateway_common.configuration.auth import AuthGroup
+
+    return AuthGroup.model_validate({"simple": {"users": users}})
+
+
+def test_passwords_that_bcrypt_would_choke_on_are_compared_as_htpasswd_does() -> None:
+    long = "x" * 100
+    assert matches(long.encode(), bcrypt.hashpw(long.encode()[:72], bcrypt.gensalt(4)))
+    assert not matches(b"secret\0", hashed("other").encode())
+    assert not matches(os.urandom(50), None)
