@@ -31,7 +31,11 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Loc
         password=PASSWORD,
         directory=tmp_path_factory.mktemp("gateway"),
         # whatever is asked for, this machine has to carry it
-        environment={"DASK_GATEWAY__LIMITS__USER": '{"clusters": 1, "workers": 1}'},
+        environment={
+            "DASK_GATEWAY__LIMITS__USER": '{"clusters": 1, "workers": 1}',
+            # it shows wrong credentials again and again
+            "DASK_GATEWAY__AUTH__THROTTLE__ENABLED": "false",
+        },
     )
     async with LocalGateway(settings) as running:
         yield running

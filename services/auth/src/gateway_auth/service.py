@@ -1,5 +1,6 @@
 """Who a user is: authenticate, check, and sign. No HTTP."""
 
+import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -115,18 +116,21 @@ class AuthService:
         Raises InvalidUserName or TokenTooLarge for a user who did prove who they are, but whom the
         gateway can't serve; SourceUnavailable where nobody can say; TooManyAttempts.
         """
-        claimed = claimed_user(request.headers.get("authorization", ""))
-        if wait := self._throttle.wait(claimed, request.client, self._clock()):
+        authorization = request.headers.get("authorization", "")
+        claimed = claimed_user(authorization)
+        # a token says nothing of whose it is, and nobody guesses one: each stands for itself
+        who = f"user {claimed}" if claimed else hashlib.sha256(authorization.encode("utf-8", "replace")).hexdigest()
+        if wait := self._throttle.wait(who, request.client, self._clock()):
             audit("session.start", "denied", user=claimed, client=request.client, reason="too many attempts")
             raise TooManyAttempts(wait)
         outcome = await self._authenticators.authenticate(request)
         if isinstance(outcome, Refused):
             logger.info("Refused %s: %s", request.client or "a client", outcome.reason)
             if outcome.attempted:
-                self._throttle.failed(claimed, request.client, self._clock())
+                self._throttle.failed(who, request.client, self._clock())
                 audit("session.start", "denied", user=claimed, client=request.client, reason=outcome.reason)
             return outcome
-        self._throttle.succeeded(claimed, request.client)
+        self._throttle.succeeded(who, request.client)
         session = self._session(outcome, dashboard)
         audit("session.start", "allowed", user=outcome.principal.name, cluster=dashboard, client=request.client)
         return session

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from gateway_common.configuration.auth import ThrottleSettings
 
-#: An address as such may fail so many times as often as one user from it: many users may share it.
-ADDRESS_FACTOR = 10
+#: So many times as many users may fail from an address as one user may fail: many users may share it.
+ADDRESS_FACTOR = 100
 
 Key = tuple[str, ...]
 
@@ -30,27 +30,37 @@ class Throttle:
         return len(self._failures)
 
     def wait(self, user: str, address: str, now: float) -> float:
-        """Seconds until this user may try again from this address; 0: now."""
+        """Seconds until this user may try again from this address; 0: now.
+
+        `user`: whatever tells who tries from others who do.
+        """
         if not self._settings.enabled:
             return 0.0
-        return max(0.0, *(self._blocked_until(key, now) - now for key in self._keys(user, address)))
+        longest = max(self._blocked_until(key, now) - now for key in self._keys(user, address))
+        # a clock that was set back makes nobody wait for longer
+        return min(max(longest, 0.0), self._settings.max_delay)
 
     def failed(self, user: str, address: str, now: float) -> None:
         """Somebody showed credentials that are not good."""
         if not self._settings.enabled:
             return
-        for factor, key in zip((1, ADDRESS_FACTOR), self._keys(user, address), strict=True):
-            known = self._failures.pop(key, None)
-            count = known.count + 1 if known and self._is_remembered(known, now) else 1
-            self._failures[key] = _Failures(
-                count, now, now + self._delay(count - self._settings.free_failures * factor)
-            )
+        own, where = self._keys(user, address)
+        # of an address, different users count: one program with an old password is not to keep others out
+        if self._count(own, now, self._settings.free_failures) == 1:
+            self._count(where, now, self._settings.free_failures * ADDRESS_FACTOR)
         while len(self._failures) > self._settings.max_entries:
             self._failures.popitem(last=False)
 
     def succeeded(self, user: str, address: str) -> None:
         """The user is who they say. The address as such still has its failures: it may be trying others, too."""
         self._failures.pop(self._keys(user, address)[0], None)
+
+    def _count(self, key: Key, now: float, free: int) -> int:
+        """One more failure, and how many there are."""
+        known = self._failures.pop(key, None)
+        count = known.count + 1 if known and self._is_remembered(known, now) else 1
+        self._failures[key] = _Failures(count, now, now + self._delay(count - free))
+        return count
 
     def _blocked_until(self, key: Key, now: float) -> float:
         known = self._failures.get(key)

@@ -228,8 +228,8 @@ class ThrottleSettings(SettingsGroup):
         5,
         ge=0,
         values="gateway.auth.throttle.freeFailures",
-        description="Failed sign-ins of a user from an address that cost nothing. An address as such has ten times as "
-        "many: many users may share it.",
+        description="Failed sign-ins of a user from an address that cost nothing. A hundred times as many different "
+        "users may fail from an address: many may share it.",
     )
     base_delay: float = setting(
         1.0,
