@@ -2,12 +2,13 @@
 
 import getpass
 from base64 import b64encode
+from pathlib import Path
 from types import SimpleNamespace
 
 import dask
 import pytest
 
-from dask_gateway.auth import BasicAuth, GatewayAuth, JupyterHubAuth, KerberosAuth, get_auth
+from dask_gateway.auth import BasicAuth, GatewayAuth, JupyterHubAuth, KerberosAuth, TokenAuth, get_auth
 from dask_gateway.spnego import negotiate_token
 
 CHALLENGE = SimpleNamespace(status=401, status_code=401, headers={}, url=SimpleNamespace(host="gw"))
@@ -39,6 +40,32 @@ def test_jupyterhub_without_a_token_is_an_error(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("JUPYTERHUB_API_TOKEN", raising=False)
     with pytest.raises(ValueError, match="No JupyterHub API token provided"):
         JupyterHubAuth()
+
+
+def test_a_token_is_given_or_made_or_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def sent(auth: GatewayAuth) -> str:
+        headers, _ = auth.pre_request(CHALLENGE)
+        return headers["Authorization"]
+
+    assert sent(TokenAuth("given")) == "Bearer given"
+    fresh = iter(["one", "two"])
+    made = TokenAuth(lambda: next(fresh))
+    assert (sent(made), sent(made)) == ("Bearer one", "Bearer two")
+    file = tmp_path / "token"
+    monkeypatch.setenv("DASK_GATEWAY_TOKEN_FILE", str(file))
+    mounted = get_auth("token")
+    for text in ("first\n", "second"):
+        file.write_text(text)
+        assert sent(mounted) == f"Bearer {text.strip()}"
+    monkeypatch.setenv("DASK_GATEWAY_TOKEN", "from-environment")
+    assert sent(TokenAuth()) == "Bearer from-environment"
+
+
+def test_no_token_is_an_error_that_says_where_to_put_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DASK_GATEWAY_TOKEN", raising=False)
+    monkeypatch.delenv("DASK_GATEWAY_TOKEN_FILE", raising=False)
+    with pytest.raises(ValueError, match="DASK_GATEWAY_TOKEN_FILE"):
+        TokenAuth()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dask_gateway import config as config
 
 if TYPE_CHECKING:
-    from dask_gateway.auth import BasicAuth, GatewayAuth, JupyterHubAuth, KerberosAuth
+    from dask_gateway.auth import BasicAuth, GatewayAuth, JupyterHubAuth, KerberosAuth, TokenAuth
     from dask_gateway.client import Gateway
     from dask_gateway.cluster import GatewayCluster
     from dask_gateway.errors import (
@@ -37,10 +37,11 @@ __all__ = (
     "JupyterHubAuth",
     "KerberosAuth",
     "Options",
+    "TokenAuth",
 )
 
 _HOMES = {
-    "auth": ("BasicAuth", "GatewayAuth", "JupyterHubAuth", "KerberosAuth"),
+    "auth": ("BasicAuth", "GatewayAuth", "JupyterHubAuth", "KerberosAuth", "TokenAuth"),
     "client": ("Gateway",),
     "cluster": ("GatewayCluster",),
     "errors": ("GatewayClusterError", "GatewayResponseError", "GatewayServerError", "GatewayWarning"),

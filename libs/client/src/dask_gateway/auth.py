@@ -10,6 +10,7 @@ import os
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Protocol
 
 import dask
@@ -17,7 +18,7 @@ import dask
 from dask_gateway.config import configured_mapping
 from dask_gateway.spnego import negotiate_token, start_negotiation
 
-__all__ = ("BasicAuth", "GatewayAuth", "JupyterHubAuth", "KerberosAuth", "get_auth")
+__all__ = ("BasicAuth", "GatewayAuth", "JupyterHubAuth", "KerberosAuth", "TokenAuth", "get_auth")
 
 
 class URL(Protocol):
@@ -87,6 +88,30 @@ class JupyterHubAuth(GatewayAuth):
         return {"Authorization": f"jupyterhub {self.api_token}"}, None
 
 
+class TokenAuth(GatewayAuth):
+    """A bearer token (RFC 6750), as an OpenID Connect issuer gives them out.
+
+    token: the token, or a function that returns a fresh one. Default: ``DASK_GATEWAY_TOKEN``, else what is in the file
+    ``DASK_GATEWAY_TOKEN_FILE``, which is read each time: mounted tokens are replaced before they expire.
+    """
+
+    def __init__(self, token: str | Callable[[], str] | None = None) -> None:
+        if token is None and not {"DASK_GATEWAY_TOKEN", "DASK_GATEWAY_TOKEN_FILE"} & os.environ.keys():
+            raise ValueError("No token: pass one, or set DASK_GATEWAY_TOKEN or DASK_GATEWAY_TOKEN_FILE")
+        self._token = token
+
+    def pre_request(self, resp: Response) -> tuple[Mapping[str, str], Any]:
+        return {"Authorization": f"Bearer {self._current().strip()}"}, None
+
+    def _current(self) -> str:
+        if callable(self._token):
+            return self._token()
+        if self._token is not None:
+            return self._token
+        token = os.environ.get("DASK_GATEWAY_TOKEN")
+        return token if token is not None else Path(os.environ["DASK_GATEWAY_TOKEN_FILE"]).read_text()
+
+
 class KerberosAuth(GatewayAuth):
     """The user's Kerberos ticket (SPNEGO, RFC 4559), with proof of the server's identity."""
 
@@ -105,14 +130,16 @@ _SCHEMES: dict[str, Callable[..., GatewayAuth]] = {
     "basic": BasicAuth,
     "jupyterhub": JupyterHubAuth,
     "kerberos": KerberosAuth,
+    "token": TokenAuth,
 }
 
 
 def get_auth(auth: str | Callable[..., Any] | GatewayAuth | None = None) -> GatewayAuth:
     """The auth object to use.
 
-    auth: an instance (used as it is), a class or factory, one of "basic", "jupyterhub" and "kerberos", an import path,
-    or None for what the configuration says. Anything but an instance is created with ``gateway.auth.kwargs``.
+    auth: an instance (used as it is), a class or factory, one of "basic", "jupyterhub", "kerberos" and "token", an
+    import path, or None for what the configuration says. Anything but an instance is created with
+    ``gateway.auth.kwargs``.
     """
     if isinstance(auth, GatewayAuth):
         return auth

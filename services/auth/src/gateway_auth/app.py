@@ -34,7 +34,7 @@ def create_app(settings: Configuration, *, clock: Clock = system_clock) -> FastA
         redoc_url=None,
         lifespan=_lifespan,
     )
-    authenticators = load_authenticators(settings.auth)
+    authenticators = load_authenticators(settings.auth, clock)
     login = choose_login(settings.auth, authenticators)
     app.state.service = AuthService(Chain(authenticators), login, signer, Throttle(settings.auth.throttle), clock)
     app.include_router(router)

@@ -5,18 +5,20 @@ from collections.abc import Callable, Sequence
 
 from gateway_auth.authenticators.base import Authenticator
 from gateway_auth.authenticators.jupyterhub.loading import load_jupyterhub
+from gateway_auth.authenticators.oidc.loading import load_oidc
 from gateway_auth.authenticators.passwords import PasswordHashes
 from gateway_auth.authenticators.simple import SimpleAuthenticator
 from gateway_auth.logins.provider import LoginProvider
+from gateway_common.clock import Clock
 from gateway_common.configuration.auth import AuthenticatorKind, AuthGroup
 from gateway_common.errors import InvalidConfig
 
 logger = logging.getLogger(__name__)
 
 
-def load_authenticators(settings: AuthGroup) -> list[Authenticator]:
+def load_authenticators(settings: AuthGroup, clock: Clock) -> list[Authenticator]:
     """In the order in which they are tried; raises InvalidConfig."""
-    return [_load(kind, settings) for kind in settings.kinds]
+    return [_load(kind, settings, clock) for kind in settings.kinds]
 
 
 def choose_login(settings: AuthGroup, authenticators: Sequence[Authenticator]) -> LoginProvider | None:
@@ -31,14 +33,14 @@ def choose_login(settings: AuthGroup, authenticators: Sequence[Authenticator]) -
     return logins[settings.login]
 
 
-def _load(kind: AuthenticatorKind, settings: AuthGroup) -> Authenticator:
+def _load(kind: AuthenticatorKind, settings: AuthGroup, clock: Clock) -> Authenticator:
     make = _MAKERS.get(kind)
     if make is None:
         raise InvalidConfig(f"auth.authenticator: {kind} is not available yet, only {', '.join(_MAKERS)}")
-    return make(settings)
+    return make(settings, clock)
 
 
-def _simple(settings: AuthGroup) -> Authenticator:
+def _simple(settings: AuthGroup, _: Clock) -> Authenticator:
     simple = settings.simple
     password = simple.password.get_secret_value() if simple.password else ""
     hashes = PasswordHashes(simple.users, simple.users_file)
@@ -47,7 +49,8 @@ def _simple(settings: AuthGroup) -> Authenticator:
     return SimpleAuthenticator(password, hashes=hashes, reusable_for=simple.reusable_for)
 
 
-_MAKERS: dict[AuthenticatorKind, Callable[[AuthGroup], Authenticator]] = {
-    "jupyterhub": load_jupyterhub,
+_MAKERS: dict[AuthenticatorKind, Callable[[AuthGroup, Clock], Authenticator]] = {
+    "jupyterhub": lambda settings, _: load_jupyterhub(settings),
+    "oidc": load_oidc,
     "simple": _simple,
 }
