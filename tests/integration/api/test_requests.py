@@ -280,7 +280,7 @@ async def test_every_route_is_documented_with_its_errors_and_who_may_call_it(by_
             if path.startswith("/api/v1"):
                 assert {"401", "503"} <= operation["responses"].keys(), path
                 assert operation["security"], path
-            if method == "post":
+            if method == "post" and not path.endswith("/logout"):
                 schema = operation["requestBody"]["content"]["application/json"]["schema"]
                 assert schema["properties"], path
                 assert schema["example"], path
