@@ -37,7 +37,11 @@ def _start_gssapi(gssapi: Any, host: str) -> tuple[str, AcceptReply]:
     flags = (gssapi.RequirementFlag.mutual_authentication, gssapi.RequirementFlag.out_of_sequence_detection)
     spnego = gssapi.OID.from_int_seq("1.3.6.1.5.5.2")
     context = gssapi.SecurityContext(name=service, mech=spnego, flags=flags, usage="initiate")
-    return b64encode(context.step()).decode(), lambda reply: context.step(b64decode(reply))
+    try:
+        token = context.step()
+    except gssapi.exceptions.GSSError as error:
+        raise PermissionError(f"There is no Kerberos ticket for {host}: get one by kinit ({error})") from error
+    return b64encode(token).decode(), lambda reply: context.step(b64decode(reply))
 
 
 def _start_pykerberos(kerberos: Any, host: str) -> tuple[str, AcceptReply]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from gateway_auth.authenticators.base import Authenticator
 from gateway_auth.authenticators.jupyterhub.loading import load_jupyterhub
+from gateway_auth.authenticators.kerberos.loading import load_kerberos
 from gateway_auth.authenticators.oidc.loading import load_oidc
 from gateway_auth.authenticators.passwords import PasswordHashes
 from gateway_auth.authenticators.simple import SimpleAuthenticator
@@ -50,6 +51,7 @@ def _simple(settings: AuthGroup, _: Clock) -> Authenticator:
 
 
 _MAKERS: dict[AuthenticatorKind, Callable[[AuthGroup, Clock], Authenticator]] = {
+    "kerberos": lambda settings, _: load_kerberos(settings),
     "jupyterhub": lambda settings, _: load_jupyterhub(settings),
     "oidc": load_oidc,
     "simple": _simple,

@@ -1,0 +1,1 @@
+"""Kerberos tickets by SPNEGO (RFC 4559)."""
