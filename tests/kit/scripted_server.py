@@ -66,24 +66,35 @@ class ScriptedServer:
         self.url = f"http{'s' if tls else ''}://{netloc}:{self._listener.sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
-        """Stop listening and cut every connection."""
-        if self._listener:
-            self._listener.close()
-        for task in self._connections.copy():
-            task.cancel()
-            await asyncio.wait([task])
+        """Stop listening and cut every connection, those that are just being made included."""
+        if self._listener is None:
+            return
+        self._listener.close()
+        await asyncio.sleep(0)  # what was accepted in this turn of the loop becomes a connection in the next
+        async with asyncio.timeout(90):  # a TLS handshake whose client is silent is given up after 60 s
+            while _has_connections(self._listener):
+                for task in self._connections:
+                    task.cancel()
+                await asyncio.sleep(0.001)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task
         self._connections.add(task)
-        with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            while True:
-                exchange = await _read(reader, writer)
-                self.exchanges.append(exchange)
-                await self.handler(exchange)
-        self._connections.discard(task)
-        writer.close()
+        try:
+            with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+                while True:
+                    exchange = await _read(reader, writer)
+                    self.exchanges.append(exchange)
+                    await self.handler(exchange)
+        finally:
+            self._connections.discard(task)
+            writer.close()
+
+
+def _has_connections(listener: asyncio.Server) -> bool:
+    """What `wait_closed` waits for from Python 3.12.1 on."""
+    return bool(getattr(listener, "_clients", None)) or getattr(listener, "_active_count", 0) > 0
 
 
 @asynccontextmanager

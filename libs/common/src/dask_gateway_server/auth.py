@@ -9,6 +9,7 @@ An authenticator is made once a process; `setup` runs before the first request a
 """
 
 import os
+import ssl
 from typing import Any
 
 from traitlets import Bool, Integer, Unicode, default
@@ -40,7 +41,7 @@ class Authenticator(LoggingConfigurable):
     cache_max_age = Integer(300, help="Seconds for which a user's groups and rights may go unrefreshed.", config=True)
 
     async def setup(self, app: Any) -> None:
-        """Prepare: open sessions, read keys. `app` is None: there is no application to add routes to."""
+        """Prepare: open sessions, read keys. `app` is an aiohttp Application, of which no routes are served."""
 
     async def cleanup(self) -> None:
         """Close what `setup` opened."""
@@ -53,28 +54,48 @@ class Authenticator(LoggingConfigurable):
         """Change the response of a request that was authenticated, where the protocol has something to say to it."""
 
 
-class _ServedAuthenticator(Authenticator):
-    """An authenticator whose work is the auth service's."""
+class ServedAuthenticator(Authenticator):
+    """An authenticator whose work is the auth service's, which puts its own in `served`."""
+
+    served: Any = None
+
+    async def setup(self, app: Any) -> None:
+        """Open what the service's own authenticator needs."""
+        if self.served is not None:
+            await self.served.start()
+
+    async def cleanup(self) -> None:
+        """Close it."""
+        if self.served is not None:
+            await self.served.close()
 
     async def authenticate(self, request: Any) -> "User | tuple[User, Any]":
-        """Not here yet: subclasses that call it can't work."""
-        raise NotImplementedError(f"{type(self).__name__}.authenticate can't be called by a subclass yet")
+        """As the service does it by itself, with the traitlets of this class."""
+        if self.served is None:
+            raise NotImplementedError(f"{type(self).__name__}.authenticate is for the auth service to call")
+        found: User | tuple[User, Any] = await self.served.authenticate(request)
+        return found
+
+    async def pre_response(self, request: Any, response: Any, context: Any) -> None:
+        """Add the headers that the protocol asks for."""
+        if isinstance(context, dict):
+            response.headers.update(context)
 
 
-class SimpleAuthenticator(_ServedAuthenticator):
+class SimpleAuthenticator(ServedAuthenticator):
     """One password for everybody, or none."""
 
     password = Unicode(None, allow_none=True, help="The password; not set: any will do.", config=True)
 
 
-class KerberosAuthenticator(_ServedAuthenticator):
+class KerberosAuthenticator(ServedAuthenticator):
     """Kerberos tickets by SPNEGO."""
 
     service_name = Unicode("HTTP", help="The service's name in its principal.", config=True)
     keytab = Unicode("dask_gateway.keytab", help="The file with the service's key.", config=True)
 
 
-class JupyterHubAuthenticator(_ServedAuthenticator):
+class JupyterHubAuthenticator(ServedAuthenticator):
     """Tokens of a JupyterHub.
 
     For subclasses there are, from `setup` on, `self.session`, an aiohttp ClientSession, and `self.ssl_context`, which
@@ -91,6 +112,23 @@ class JupyterHubAuthenticator(_ServedAuthenticator):
 
     session: Any = None
     ssl_context: Any = None
+
+    async def setup(self, app: Any) -> None:
+        """Open `session`, and read the certificates into `ssl_context`."""
+        from aiohttp import ClientSession  # noqa: PLC0415 - as above
+
+        await super().setup(app)
+        if self.tls_ca or self.tls_cert:
+            self.ssl_context = ssl.create_default_context(cafile=self.tls_ca or None)
+            if self.tls_cert:
+                self.ssl_context.load_cert_chain(self.tls_cert, self.tls_key or None)
+        self.session = ClientSession()
+
+    async def cleanup(self) -> None:
+        """Close `session`."""
+        if self.session is not None:
+            await self.session.close()
+        await super().cleanup()
 
     @default("jupyterhub_api_token")
     def _default_api_token(self) -> str:

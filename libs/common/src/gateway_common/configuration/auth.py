@@ -214,6 +214,13 @@ class CustomSettings(SettingsGroup):
     config: dict[str, Any] = setting(
         {}, values="gateway.auth.custom.config", description="The class's traitlets and their values."
     )
+    timeout: float = setting(
+        30.0,
+        gt=0,
+        unit="seconds",
+        values="gateway.auth.custom.timeout",
+        description="That the class may take for one request.",
+    )
 
 
 class ThrottleSettings(SettingsGroup):

@@ -1,9 +1,10 @@
 """Makes the authenticators that the configuration asks for."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gateway_auth.authenticators.base import Authenticator
+from gateway_auth.authenticators.custom.loading import load_custom
 from gateway_auth.authenticators.jupyterhub.loading import load_jupyterhub
 from gateway_auth.authenticators.kerberos.loading import load_kerberos
 from gateway_auth.authenticators.oidc.loading import load_oidc
@@ -35,10 +36,7 @@ def choose_login(settings: AuthGroup, authenticators: Sequence[Authenticator]) -
 
 
 def _load(kind: AuthenticatorKind, settings: AuthGroup, clock: Clock) -> Authenticator:
-    make = _MAKERS.get(kind)
-    if make is None:
-        raise InvalidConfig(f"auth.authenticator: {kind} is not available yet, only {', '.join(_MAKERS)}")
-    return make(settings, clock)
+    return _MAKERS[kind](settings, clock)
 
 
 def _simple(settings: AuthGroup, _: Clock) -> Authenticator:
@@ -50,7 +48,8 @@ def _simple(settings: AuthGroup, _: Clock) -> Authenticator:
     return SimpleAuthenticator(password, hashes=hashes, reusable_for=simple.reusable_for)
 
 
-_MAKERS: dict[AuthenticatorKind, Callable[[AuthGroup, Clock], Authenticator]] = {
+_MAKERS: Mapping[AuthenticatorKind, Callable[[AuthGroup, Clock], Authenticator]] = {
+    "custom": lambda settings, _: load_custom(settings),
     "kerberos": lambda settings, _: load_kerberos(settings),
     "jupyterhub": lambda settings, _: load_jupyterhub(settings),
     "oidc": load_oidc,

@@ -1,0 +1,84 @@
+"""Authenticators as operators have written them for dask-gateway."""
+
+from typing import Any
+
+from aiohttp import web
+from traitlets import Unicode
+
+from dask_gateway_server.auth import Authenticator, JupyterHubAuthenticator, SimpleAuthenticator, unauthorized
+from dask_gateway_server.models import User
+
+
+class HeaderOfProxy(Authenticator):
+    """Behind a proxy that authenticates."""
+
+    header = Unicode("X-Remote-User", config=True)
+
+    async def authenticate(self, request: Any) -> User:
+        user = request.headers.get(self.header)
+        if not user:
+            raise unauthorized("Proxy")
+        return User(user, groups=request.query.getall("group", []), admin=request.cookies.get("role") == "admin")
+
+
+class WithState(Authenticator):
+    """Prepares, keeps things, and has something to say to the answer."""
+
+    async def setup(self, app: web.Application) -> None:
+        app["users"] = {"key": "alice"}
+        self.app = app
+
+    async def authenticate(self, request: Any) -> tuple[User, Any]:
+        request["seen"] = True
+        user = self.app["users"].get(request.query.get("key"))
+        if user is None:
+            raise web.HTTPForbidden
+        return User(user), {"X-Proof": "it is me"}
+
+    async def pre_response(self, request: Any, response: web.Response, context: Any) -> None:
+        assert request["seen"]
+        response.headers.update(context)
+        response.set_cookie("visited", "yes")
+
+
+class Stricter(SimpleAuthenticator):
+    """Adds a rule to a known class."""
+
+    async def authenticate(self, request: Any) -> Any:
+        user = await super().authenticate(request)
+        if user.name == "mallory":
+            raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Basic"})
+        user.groups.add("everybody")
+        return user
+
+
+class HubWithTeams(JupyterHubAuthenticator):
+    """Asks the hub for more with the session that its base opens."""
+
+    async def authenticate(self, request: Any) -> Any:
+        user = await super().authenticate(request)
+        async with self.session.get(f"{self.jupyterhub_api_url}/teams/{user.name}", ssl=self.ssl_context) as answer:
+            user.groups |= set(await answer.json())
+        return user
+
+
+class Broken(Authenticator):
+    """What can go wrong."""
+
+    how = Unicode(config=True)
+
+    async def authenticate(self, request: Any) -> Any:
+        if self.how == "blocks":
+            import time
+
+            time.sleep(0.5)  # noqa: ASYNC251  # as operators' code does
+        if self.how == "answers 502":
+            raise web.HTTPBadGateway
+        if self.how == "returns text":
+            return "alice"
+        raise RuntimeError("secret of the operator")
+
+
+class BrokenSetup(Authenticator):
+    async def setup(self, app: Any) -> None:
+        raise OSError("no such file")
