@@ -45,7 +45,7 @@ test-versions: setup
 test-isolated: setup  ## Install each member alone and import all of it: does it declare what it needs?
 	$(BIN)/python tests/isolated.py --uv $(UV) $(MEMBERS)
 
-bench: setup  ## Measure, and print a table and JSON
+bench: setup-tests  ## Measure, and print a table and JSON
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: setup  ## Write the generated files anew

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [start|requests|bulk ...]`: measure, print a table, write JSON."""
+"""`python -m benchmarks [start|requests|sign-in|bulk ...]`: measure, print a table, write JSON."""
 
 import argparse
 import asyncio
@@ -7,10 +7,10 @@ import platform
 import tempfile
 from pathlib import Path
 
-from benchmarks import bulk, requests, start
+from benchmarks import bulk, requests, sign_in, start
 from benchmarks.figures import Figure, table
 
-SECTIONS = ("start", "requests", "bulk")
+SECTIONS = ("start", "requests", "sign-in", "bulk")
 
 
 async def _measure(section: str, arguments: argparse.Namespace) -> list[Figure]:
@@ -20,6 +20,8 @@ async def _measure(section: str, arguments: argparse.Namespace) -> list[Figure]:
             return await start.measure(directory, arguments.repeats)
         case "requests":
             return await requests.measure(directory)
+        case "sign-in":
+            return await sign_in.measure(directory)
         case _:
             return await bulk.measure(directory, arguments.clusters)
 

@@ -2,17 +2,15 @@
 
 import asyncio
 import base64
-import sys
 from pathlib import Path
 
 import httpx
 
 from benchmarks.bulk import until_phase
 from benchmarks.figures import Figure, cpu_seconds
+from benchmarks.load import generate
 from dask_gateway import BasicAuth, Gateway
 from gateway_local.gateway import LocalGateway, LocalSettings
-
-CONNECTIONS = 16
 
 
 async def measure(directory: Path, records: int = 1000) -> list[Figure]:
@@ -50,10 +48,10 @@ async def _measure_one(
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{cookie}\r\n".encode()
     pid = gateway.processes["api"].pid or 0
     rates, costs = [], []
-    await _generate(port, request, total // 10)
+    await generate(port, request, total // 10)
     for _ in range(repeats):
         before = cpu_seconds(pid)
-        seconds = await _generate(port, request, total)
+        seconds = await generate(port, request, total)
         rates.append(total / seconds)
         costs.append((cpu_seconds(pid) - before) / total * 1000)
     return [Figure(f"{name}: rate", "requests/s", rates), Figure(f"{name}: CPU of the api", "ms/request", costs)]
@@ -66,13 +64,3 @@ async def _session(gateway: LocalGateway, user: str) -> str:
         answer = await client.get("/api/v1/options", headers={"Authorization": f"Basic {credentials}"})
         answer.raise_for_status()
         return "Cookie: " + "; ".join(f"{name}={value}" for name, value in client.cookies.items()) + "\r\n"
-
-
-async def _generate(port: int, request: bytes, total: int) -> float:
-    process = await asyncio.create_subprocess_exec(
-        *[sys.executable, "-m", "benchmarks.load", "127.0.0.1", str(port), str(CONNECTIONS), str(total)],
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    output, _ = await process.communicate(request)
-    return float(output)
