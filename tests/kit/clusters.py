@@ -1,9 +1,13 @@
 """DaskClusters as other parts of the gateway make and change them, valid by default."""
 
+import asyncio
 import base64
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
+from gateway_common.crd import crd
+from gateway_common.errors import AlreadyExists, NotFound
 from gateway_common.kube import KubeClient
 from gateway_common.names import (
     API_TOKEN_KEY,
@@ -14,7 +18,7 @@ from gateway_common.names import (
     ClusterName,
     secret_name,
 )
-from gateway_common.resources import CRDS, DASKCLUSTERS, SECRETS, Resource
+from gateway_common.resources import CRDS, DASKCLUSTERS, INGRESSROUTES, INGRESSROUTETCPS, SECRETS, Resource
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n"
@@ -94,3 +98,28 @@ def any_kind(resource: Resource) -> dict[str, Any]:
             ],
         },
     }
+
+
+async def define_kinds(client: KubeClient, *, routes: bool) -> None:
+    """Define DaskClusters, and Traefik's routes where the server has none, and wait until they are served.
+
+    Kubernetes serves a kind a moment after it has taken its definition; until then it answers 404.
+    """
+    definitions = {DASKCLUSTERS: crd()}
+    if routes:
+        definitions |= {resource: any_kind(resource) for resource in (INGRESSROUTES, INGRESSROUTETCPS)}
+    for definition in definitions.values():
+        with suppress(AlreadyExists):
+            await client.create(CRDS, definition)
+    async with asyncio.timeout(60):
+        for resource in definitions:
+            while not await _is_served(client, resource):  # noqa: ASYNC110  # nothing announces it
+                await asyncio.sleep(0.02)
+
+
+async def _is_served(client: KubeClient, resource: Resource) -> bool:
+    try:
+        await client.list(resource, namespace="default")
+    except NotFound:
+        return False
+    return True

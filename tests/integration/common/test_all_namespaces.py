@@ -9,13 +9,12 @@ import pytest
 
 from gateway_common.configuration.groups import KubeSettings
 from gateway_common.configuration.model import ALL_NAMESPACES
-from gateway_common.crd import crd
-from gateway_common.errors import AlreadyExists, NotFound
+from gateway_common.errors import NotFound
 from gateway_common.informer import Informer, ObjectKey
 from gateway_common.kube import KubeClient
 from gateway_common.names import service_name
-from gateway_common.resources import CONFIGMAPS, CRDS, INGRESSROUTES, INGRESSROUTETCPS, NAMESPACES, Resource
-from tests.kit.clusters import any_kind
+from gateway_common.resources import CONFIGMAPS, NAMESPACES
+from tests.kit.clusters import define_kinds
 from tests.kit.controller import World, eventually
 from tests.kit.kube import KubeServer
 from tests.kit.waiting import until
@@ -94,21 +93,12 @@ async def test_one_stream_brings_what_is_and_what_becomes_of_objects_of_all_name
         await watcher.close()
 
 
-async def ensure(client: KubeClient, resource: Resource, manifest: dict[str, Any]) -> None:
-    try:
-        await client.create(resource, manifest)
-    except AlreadyExists:
-        return
-
-
 @pytest.fixture
 async def worlds(
     kube_server: KubeServer, kube: KubeSettings, client: KubeClient, namespaces: list[str]
 ) -> AsyncIterator[list[World]]:
     """One for each namespace, of an instance of which nothing is left from other tests."""
-    definitions = [crd()] if kube_server.embedded else [crd(), any_kind(INGRESSROUTES), any_kind(INGRESSROUTETCPS)]
-    for definition in definitions:
-        await ensure(client, CRDS, definition)
+    await define_kinds(client, routes=not kube_server.embedded)
     worlds = [World(client, kube, namespace) for namespace in namespaces]
     everywhere = kube.model_copy(update={"namespaces": [ALL_NAMESPACES]})
     update = {"kube": everywhere, "instance": f"test-{uuid4().hex[:8]}"}
