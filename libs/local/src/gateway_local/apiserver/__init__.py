@@ -13,16 +13,17 @@ How the parts stand on each other, from the bottom:
     storage                        versioned objects, their history, and who watches them
     schema selectors mergepatch    algorithms on text and trees that know no storage
       strategic fieldsets
-    kinds builtin pods columns     which kinds there are, what their objects must look like, how they are shown
-      catalog crds traefik_crds
-      validation
+    kinds builtin pods workloads   which kinds there are, what their objects must look like, how they are shown
+      rbac columns catalog crds
+      traefik_crds validation
     writes managedfields           the rules of writing: create, update, patch, apply, delete
-      deletion operations
+      deletion admission operations
     queries watching               lists in pages, streams of changes
     garbage terminating            the controllers that belong to the API itself
     messages representations       the wire: requests and answers, forms of objects, verbs, documents, paths
       scale podlogs endpoints
       discovery openapi faults
-      http serving
+    authentication authorization   who asks, and whether they may
+    http serving                   all of it at a socket
     objects server                 the two faces: Python calls in the same process, and a URL
 """

@@ -4,54 +4,60 @@ import base64
 import itertools
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
-from typing import Any
 
 from gateway_common import resources
-from gateway_common.resources import Manifest, Resource
+from gateway_common.resources import Manifest
 from gateway_local.apiserver import columns
 from gateway_local.apiserver.errors import FieldProblem
-from gateway_local.apiserver.kinds import METADATA_FIELDS, Kind
+from gateway_local.apiserver.kinds import METADATA_FIELDS, Kind, own_kind
 from gateway_local.apiserver.pods import check_pod, set_pod_defaults
-from gateway_local.apiserver.schema import kubernetes_type
+from gateway_local.apiserver.rbac import rbac_kinds
 from gateway_local.apiserver.validation import check_label_name
+from gateway_local.apiserver.workloads import workload_kinds
+from gateway_local.resources import HORIZONTALPODAUTOSCALERS, NETWORKPOLICIES, PODDISRUPTIONBUDGETS, PRIORITYCLASSES
 
 _SERVICE_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _FIRST_SERVICE_ADDRESS = IPv4Address("10.96.0.1")
+_FIRST_NODE_PORT = 30_000
 
 
 def _paths(*fields: str) -> Mapping[str, tuple[str, ...]]:
     return {**METADATA_FIELDS, **{name: tuple(name.split(".")) for name in fields}}
 
 
-def _kind(resource: Resource, *short_names: str, **rules: Any) -> Kind:
-    return Kind(
-        resource=resource,
-        singular=resource.kind.lower(),
-        schema=kubernetes_type(resource.kind),
-        list_kind=f"{resource.kind}List",
-        short_names=short_names,
-        **rules,
-    )
-
-
 def builtin_kinds() -> list[Kind]:
     """Kinds in the order of discovery. Services get addresses from a range of their own in each call's kinds."""
     return [
-        _kind(resources.CONFIGMAPS, "cm"),
+        own_kind(resources.CONFIGMAPS, "cm"),
         _events(),
         _namespaces(),
-        _kind(resources.NODES, "no", columns=columns.NODES, has_status=True, selectable=_paths("spec.unschedulable")),
+        own_kind(
+            resources.NODES, "no", columns=columns.NODES, has_status=True, selectable=_paths("spec.unschedulable")
+        ),
         _pods(),
-        _kind(resources.SECRETS, selectable=_paths("type"), set_defaults=_set_secret_defaults, check=_check_secret),
-        _kind(resources.SERVICEACCOUNTS, "sa"),
+        own_kind(resources.SECRETS, selectable=_paths("type"), set_defaults=_set_secret_defaults, check=_check_secret),
+        own_kind(resources.SERVICEACCOUNTS, "sa"),
         _services(),
-        _kind(resources.LEASES),
-        _kind(resources.ENDPOINTSLICES, check=_check_endpoint_slice),
+        own_kind(resources.LEASES),
+        own_kind(resources.ENDPOINTSLICES, check=_check_endpoint_slice),
+        *workload_kinds(),
+        *rbac_kinds(),
+        *_kept_only(),
+    ]
+
+
+def _kept_only() -> list[Kind]:
+    """Kinds that are stored, and that nothing here acts upon."""
+    return [
+        own_kind(NETWORKPOLICIES, "netpol", counts_generations=True),
+        own_kind(PODDISRUPTIONBUDGETS, "pdb", has_status=True, counts_generations=True),
+        own_kind(HORIZONTALPODAUTOSCALERS, "hpa", categories=("all",), has_status=True),
+        own_kind(PRIORITYCLASSES, "pc"),
     ]
 
 
 def _events() -> Kind:
-    return _kind(
+    return own_kind(
         resources.EVENTS,
         "ev",
         columns=columns.EVENTS,
@@ -71,7 +77,7 @@ def _events() -> Kind:
 
 
 def _namespaces() -> Kind:
-    return _kind(
+    return own_kind(
         resources.NAMESPACES,
         "ns",
         columns=columns.NAMESPACES,
@@ -83,7 +89,7 @@ def _namespaces() -> Kind:
 
 
 def _pods() -> Kind:
-    return _kind(
+    return own_kind(
         resources.PODS,
         "po",
         columns=columns.PODS,
@@ -104,7 +110,7 @@ def _pods() -> Kind:
 
 
 def _services() -> Kind:
-    return _kind(
+    return own_kind(
         resources.SERVICES,
         "svc",
         columns=columns.SERVICES,
@@ -138,10 +144,14 @@ def _check_secret(secret: Manifest, old: Manifest | None) -> Iterator[FieldProbl
 
 
 class _ServiceDefaults:
-    """Fills in services, and gives each one that is not headless an address of the cluster's."""
+    """Fills in services; gives each one that is not headless an address, and where it is for outside, node ports.
+
+    The numbers of what was deleted are not given again.
+    """
 
     def __init__(self) -> None:
         self._addresses = itertools.count(1)
+        self._node_ports = itertools.count(_FIRST_NODE_PORT)
 
     def __call__(self, service: Manifest) -> None:
         spec = service.setdefault("spec", {})
@@ -158,6 +168,12 @@ class _ServiceDefaults:
         spec.setdefault("ipFamilies", ["IPv4"])
         spec.setdefault("ipFamilyPolicy", "SingleStack")
         spec.setdefault("internalTrafficPolicy", "Cluster")
+        if spec["type"] in ("NodePort", "LoadBalancer"):
+            spec.setdefault("externalTrafficPolicy", "Cluster")
+            for port in spec.get("ports", ()):
+                port["nodePort"] = port.get("nodePort") or next(self._node_ports)
+        if spec["type"] == "LoadBalancer":
+            spec.setdefault("allocateLoadBalancerNodePorts", True)
         service.setdefault("status", {}).setdefault("loadBalancer", {})
 
 

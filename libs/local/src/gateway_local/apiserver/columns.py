@@ -1,5 +1,6 @@
 """The tables that kubectl prints of the server's own kinds. No I/O but the clock, for ages."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,6 +64,28 @@ def _about(event: Manifest) -> str:
     return f"{involved.get('kind', '').lower()}/{involved.get('name', '')}"
 
 
+def _of_status(name: str) -> Callable[[Manifest], Any]:
+    return lambda manifest: manifest.get("status", {}).get(name, 0)
+
+
+def _of_spec(name: str) -> Callable[[Manifest], Any]:
+    return lambda manifest: manifest["spec"].get(name)
+
+
+def _deployment_ready(deployment: Manifest) -> str:
+    return f"{_of_status('readyReplicas')(deployment)}/{deployment['spec']['replicas']}"
+
+
+def _job_status(job: Manifest) -> str:
+    conditions = job.get("status", {}).get("conditions") or ()
+    true = [c["type"] for c in conditions if c["type"] in ("Complete", "Failed") and c["status"] == "True"]
+    return true[0] if true else "Suspended" if job["spec"].get("suspend") else "Running"
+
+
+def _completions(job: Manifest) -> str:
+    return f"{_of_status('succeeded')(job)}/{job['spec'].get('completions', 1)}"
+
+
 PODS = (
     NAME,
     Column("Ready", "string", _ready),
@@ -79,6 +102,21 @@ SERVICES = (
     Column("Port(s)", "string", _ports),
     AGE,
 )
+DEPLOYMENTS = (
+    NAME,
+    Column("Ready", "string", _deployment_ready),
+    Column("Up-to-date", "integer", _of_status("updatedReplicas")),
+    Column("Available", "integer", _of_status("availableReplicas")),
+    AGE,
+)
+REPLICASETS = (
+    NAME,
+    Column("Desired", "integer", _of_spec("replicas")),
+    Column("Current", "integer", _of_status("replicas")),
+    Column("Ready", "integer", _of_status("readyReplicas")),
+    AGE,
+)
+JOBS = (NAME, Column("Status", "string", _job_status), Column("Completions", "string", _completions), AGE)
 NAMESPACES = (NAME, Column("Status", "string", lambda namespace: namespace["status"]["phase"]), AGE)
 NODES = (NAME, Column("Status", "string", _node_status), AGE)
 EVENTS = (

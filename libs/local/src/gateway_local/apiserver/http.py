@@ -1,17 +1,18 @@
-"""The API over HTTP: an ASGI application. Paths, authentication, faults; then `endpoints` or a document."""
+"""The API over HTTP: an ASGI application. Paths, who asks and may they, faults; then `endpoints` or a document."""
 
 import asyncio
-import hmac
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from gateway_local.apiserver import discovery, openapi
+from gateway_local.apiserver.authentication import Authenticator
+from gateway_local.apiserver.authorization import Authorizer
 from gateway_local.apiserver.catalog import Catalog
 from gateway_local.apiserver.endpoints import Endpoints, Target, classify_verb
-from gateway_local.apiserver.errors import StatusError, method_not_allowed, no_such_path, not_acceptable, unauthorized
+from gateway_local.apiserver.errors import StatusError, method_not_allowed, no_such_path, not_acceptable
 from gateway_local.apiserver.faults import Faults
 from gateway_local.apiserver.messages import Answer, Request, Response, Stream, error_response, json_response
 from gateway_local.apiserver.representations import negotiate
@@ -32,8 +33,6 @@ class Application:
 
     Parameters
     ----------
-    tokens
-        The bearer tokens that are accepted; empty: every request is.
     requests
         Counts requests by (verb, resource).
     """
@@ -43,13 +42,15 @@ class Application:
         catalog: Catalog,
         endpoints: Endpoints,
         faults: Faults,
-        tokens: Collection[str],
+        authenticator: Authenticator,
+        authorizer: Authorizer,
         requests: Counter[tuple[str, str]],
     ) -> None:
         self._catalog = catalog
         self._endpoints = endpoints
         self._faults = faults
-        self._tokens = [token.encode() for token in tokens]
+        self._authenticator = authenticator
+        self._authorizer = authorizer
         self._requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,7 +74,7 @@ class Application:
         parts = [unquote(part) for part in request.path.strip("/").split("/")]
         if parts[0] in _HEALTH and request.method == "GET":
             return Response(b"ok", media_type="text/plain")
-        self._authenticate(request)
+        user = self._authenticator.authenticate(request.headers.get("authorization", ""))
         target = self._target(parts)
         if target is None:
             return self._document(parts, request)
@@ -82,15 +83,9 @@ class Application:
         self._requests[verb, resource] += 1
         if self._faults.rules:
             await self._meet_faults(verb, target.kind.plural, request.path)
+        if verb:
+            self._authorizer.check(user, verb, target, request.query.get("fieldSelector", ""))
         return await self._endpoints.answer(verb, target, request)
-
-    def _authenticate(self, request: Request) -> None:
-        if not self._tokens:
-            return
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        given = token.strip().encode("latin-1", "replace")
-        if scheme.lower() != "bearer" or not any(hmac.compare_digest(given, known) for known in self._tokens):
-            raise unauthorized()
 
     async def _meet_faults(self, verb: str, resource: str, path: str) -> None:
         for fault in self._faults.meet(verb, resource, path):

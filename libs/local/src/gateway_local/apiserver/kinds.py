@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway_common.resources import Manifest, Resource
 from gateway_local.apiserver.errors import FieldProblem
-from gateway_local.apiserver.schema import Raw, Schema
+from gateway_local.apiserver.schema import Raw, Schema, kubernetes_type
 from gateway_local.apiserver.validation import NameRule, check_subdomain_name
 
 METADATA_FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -96,3 +96,15 @@ class Kind:
     def key(self) -> tuple[str, str]:
         """Under which its table is stored."""
         return self.group, self.plural
+
+
+def own_kind(resource: Resource, *short_names: str, **rules: Any) -> Kind:
+    """A kind of Kubernetes itself, whose type is known; `rules` are fields of `Kind`."""
+    return Kind(
+        resource=resource,
+        singular=resource.kind.lower(),
+        schema=kubernetes_type(resource.kind),
+        list_kind=f"{resource.kind}List",
+        short_names=short_names,
+        **rules,
+    )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from gateway_common.clock import Clock, system_clock, to_rfc3339
 from gateway_common.resources import Manifest
 from gateway_local.apiserver import managedfields
+from gateway_local.apiserver.admission import admit_pod
 from gateway_local.apiserver.deletion import DeleteOptions, check_preconditions, is_finished, mark_deleted
 from gateway_local.apiserver.errors import (
     FieldProblem,
@@ -184,6 +185,8 @@ class Operations:
             meta["name"] = generate_name(prefix)
         kind.set_defaults(new)
         check_object(kind, new, None)
+        if kind.key == ("", "pods"):
+            admit_pod(self._storage, new)
         self._check_namespace(kind, meta.get("namespace", ""), meta["name"])
         if table.get(meta.get("namespace", ""), meta["name"]):
             raise already_exists(kind.plural, kind.group, meta["name"])

@@ -3,7 +3,7 @@
 Those of Kubernetes' rules (pkg/apis/core) that decide whether a pod of the gateway would be accepted by a cluster.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gateway_common.resources import Manifest
 from gateway_local.apiserver.errors import FieldProblem
@@ -24,13 +24,18 @@ _PROBE_DEFAULTS: Manifest = {"timeoutSeconds": 1, "periodSeconds": 10, "successT
 
 def set_pod_defaults(pod: Manifest) -> None:
     spec = pod.setdefault("spec", {})
+    set_pod_spec_defaults(spec)
+    if not pod.get("status"):
+        pod["status"] = {"phase": "Pending", "qosClass": _quality_of_service(spec)}
+
+
+def set_pod_spec_defaults(spec: Manifest) -> None:
+    """For pods, and for templates of pods."""
     for name, value in _DEFAULTS.items():
         spec.setdefault(name, value)
     spec.setdefault("securityContext", {})
     for container in (*spec.get("initContainers", ()), *spec.get("containers", ())):
         _set_container_defaults(container)
-    if not pod.get("status"):
-        pod["status"] = {"phase": "Pending", "qosClass": _quality_of_service(spec)}
 
 
 def _set_container_defaults(container: Manifest) -> None:
@@ -68,18 +73,7 @@ def _quality_of_service(spec: Manifest) -> str:
 
 
 def check_pod(pod: Manifest, old: Manifest | None) -> Iterator[FieldProblem]:
-    spec = pod["spec"]
-    if not spec.get("containers"):
-        yield FieldProblem.required("spec.containers")
-    if spec["restartPolicy"] not in _RESTART_POLICIES:
-        yield FieldProblem.not_supported("spec.restartPolicy", spec["restartPolicy"], _RESTART_POLICIES)
-    volumes = {volume.get("name") for volume in spec.get("volumes", ())}
-    seen: set[str] = set()
-    for part in ("initContainers", "containers"):
-        for index, container in enumerate(spec.get(part, ())):
-            yield from _check_container(f"spec.{part}[{index}]", container, volumes, seen)
-    for index, volume in enumerate(spec.get("volumes", ())):
-        yield from _check_name(f"spec.volumes[{index}].name", volume.get("name"))
+    yield from check_pod_spec("spec", pod["spec"])
     if old is not None and _fixed(pod["spec"], old["spec"]) != _fixed(old["spec"], old["spec"]):
         yield FieldProblem.forbidden(
             "spec",
@@ -88,6 +82,23 @@ def check_pod(pod: Manifest, old: Manifest | None) -> Iterator[FieldProblem]:
             "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously "
             "negative)",
         )
+
+
+def check_pod_spec(
+    where: str, spec: Manifest, restart_policies: Sequence[str] = _RESTART_POLICIES
+) -> Iterator[FieldProblem]:
+    """What is wrong with the spec of a pod, or of a template of pods at a path."""
+    if not spec.get("containers"):
+        yield FieldProblem.required(f"{where}.containers")
+    if spec["restartPolicy"] not in restart_policies:
+        yield FieldProblem.not_supported(f"{where}.restartPolicy", spec["restartPolicy"], restart_policies)
+    volumes = {volume.get("name") for volume in spec.get("volumes", ())}
+    seen: set[str] = set()
+    for part in ("initContainers", "containers"):
+        for index, container in enumerate(spec.get(part, ())):
+            yield from _check_container(f"{where}.{part}[{index}]", container, volumes, seen)
+    for index, volume in enumerate(spec.get("volumes", ())):
+        yield from _check_name(f"{where}.volumes[{index}].name", volume.get("name"))
 
 
 def _fixed(spec: Manifest, old: Manifest) -> Manifest:

@@ -11,6 +11,7 @@ from typing import Any
 from gateway_common.resources import Manifest
 from gateway_local.apiserver.errors import FieldProblem, StatusError, bad_request, conflict, invalid
 from gateway_local.apiserver.kinds import Kind, ScalePaths
+from gateway_local.apiserver.selectors import format_label_selector
 
 API_VERSION, KIND = "autoscaling/v1", "Scale"
 _LARGEST = 2**31 - 1
@@ -55,6 +56,8 @@ def _paths(kind: Kind) -> ScalePaths:
 
 def _scale(paths: ScalePaths, manifest: Manifest) -> Manifest:
     replicas, selector = _read(manifest, paths.spec), _read(manifest, paths.selector)
+    if isinstance(selector, dict):  # Kubernetes' own kinds have an object where custom resources have its text
+        selector = format_label_selector(selector)
     status = {"replicas": _read(manifest, paths.status) or 0}
     return {
         "kind": KIND,

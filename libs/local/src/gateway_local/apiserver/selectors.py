@@ -48,6 +48,21 @@ def parse_label_selector(text: str) -> LabelPredicate:
     return lambda labels: all(requirement(labels) for requirement in requirements)
 
 
+def format_label_selector(selector: Mapping[str, Any]) -> str:
+    """A LabelSelector object (matchLabels, matchExpressions) as text; what matches everything is empty."""
+    terms = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
+    for expression in selector.get("matchExpressions") or ():
+        key, values = expression["key"], ",".join(expression.get("values") or ())
+        forms = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key}
+        terms.append(forms.get(expression["operator"], f"!{key}"))
+    return ",".join(terms)
+
+
+def matches_label_selector(selector: Mapping[str, Any], labels: Labels) -> bool:
+    """Whether a LabelSelector object selects what has these labels."""
+    return parse_label_selector(format_label_selector(selector))(labels)
+
+
 def _requirement(match: re.Match[str]) -> LabelPredicate:
     if match["absent"]:
         missing = match["absent_key"]

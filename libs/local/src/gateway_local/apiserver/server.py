@@ -10,6 +10,8 @@ import yaml
 
 from gateway_common.clock import Clock, system_clock
 from gateway_common.resources import CRDS, NAMESPACES, Manifest
+from gateway_local.apiserver.authentication import Authenticator, ServiceAccountTokens
+from gateway_local.apiserver.authorization import Authorizer
 from gateway_local.apiserver.builtin import builtin_kinds
 from gateway_local.apiserver.catalog import Catalog
 from gateway_local.apiserver.crds import definitions_kind, follow_definitions
@@ -36,7 +38,8 @@ class ApiServer:
     Parameters
     ----------
     tokens
-        The bearer tokens that are accepted. Empty: any request is, with a token or without.
+        The bearer tokens of whoever may do everything. Empty: any request may, but those with the token of a service
+        account, which may always do what the stored roles and bindings allow.
     definitions
         CustomResourceDefinitions to begin with, beside Traefik's.
     history
@@ -67,7 +70,15 @@ class ApiServer:
         self.requests: Counter[tuple[str, str]] = Counter()
         """How many requests there were, by (verb, resource)."""
         self.endpoints = Endpoints(self.storage, self.operations)
-        self.application = Application(self.catalog, self.endpoints, self.faults, self._tokens, self.requests)
+        self.service_accounts = ServiceAccountTokens(self.storage)
+        self.application = Application(
+            self.catalog,
+            self.endpoints,
+            self.faults,
+            Authenticator(self._tokens, self.service_accounts),
+            Authorizer(self.storage),
+            self.requests,
+        )
         self.url = ""
         self.secure_url = ""
         """The same over TLS, where there are tokens: kubectl sends no token in clear text, whoever listens."""
