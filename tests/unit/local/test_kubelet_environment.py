@@ -1,6 +1,7 @@
 """A container's variables and command line."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from gateway_local.kubelet.environment import (
     expand,
     field_value,
 )
+from gateway_local.kubelet.images import Image
 
 POD: dict[str, Any] = {
     "metadata": {
@@ -27,6 +29,7 @@ POD: dict[str, Any] = {
         "containers": [{"name": "main", "resources": {"limits": {"cpu": "1500m", "memory": "2Gi"}}}],
     },
 }
+BARE = Image(Path("/opt"))
 CONTEXT = PodContext(POD, "127.20.0.2", "127.20.0.1")
 OBJECTS: dict[tuple[str, str], dict[str, Any]] = {
     ("Secret", "token"): {"kind": "Secret", "data": {"key": base64.b64encode(b"sesame").decode()}},
@@ -59,13 +62,27 @@ def test_references_are_expanded_as_kubernetes_does(text: str, expanded: str) ->
 
 
 def test_arguments_alone_are_the_command() -> None:
-    assert command_line({"args": ["dask", "worker", "$(NAME)"]}, {"NAME": "w"}) == ["dask", "worker", "w"]
-    assert command_line({"command": ["dask"], "args": ["worker"]}, {}) == ["dask", "worker"]
+    assert command_line({"args": ["dask", "worker", "$(NAME)"]}, BARE, {"NAME": "w"}) == ["dask", "worker", "w"]
+    assert command_line({"command": ["dask"], "args": ["worker"]}, BARE, {}) == ["dask", "worker"]
+
+
+@pytest.mark.parametrize(
+    ("container", "argv"),
+    [
+        ({}, ["tini", "--", "dask", "--help"]),
+        ({"args": ["worker"]}, ["tini", "--", "dask", "worker"]),
+        ({"command": ["sh"]}, ["sh"]),
+        ({"command": ["sh"], "args": ["-c", "true"]}, ["sh", "-c", "true"]),
+    ],
+)
+def test_commands_and_arguments_take_the_places_of_the_image_s(container: dict[str, Any], argv: list[str]) -> None:
+    image = Image(Path("/opt"), entrypoint=("tini", "--", "dask"), command=("--help",))
+    assert command_line(container, image, {}) == argv
 
 
 def test_a_container_without_a_command_has_nothing_to_run() -> None:
     with pytest.raises(ContainerConfigError, match="no command specified"):
-        command_line({}, {})
+        command_line({}, BARE, {})
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway_local.kubelet.addresses import AddressRange, NoAddressLeft
-from gateway_local.kubelet.images import Images, ImageUnavailable
+from gateway_local.kubelet.images import Image, Images, ImageUnavailable
 from gateway_local.kubelet.restarts import BackOff, restarts
 from gateway_local.quantities import parse_quantity
 
@@ -65,7 +65,7 @@ def test_the_longest_name_decides_which_environment_an_image_is(tmp_path: Path, 
     for directory in names.values():
         (tmp_path / directory / "bin").mkdir(parents=True)
     images = Images({name: tmp_path / directory for name, directory in names.items()})
-    assert images.find(image) == tmp_path / environment
+    assert images.find(image) == Image(tmp_path / environment)
 
 
 @pytest.mark.parametrize("image", ["daskgateway/users:1", "other", "daskgateway/user-2"])

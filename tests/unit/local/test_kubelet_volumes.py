@@ -1,6 +1,7 @@
 """Volumes as directories, and mount paths that are translated."""
 
 import base64
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ def lookup(kind: str, name: str) -> dict[str, Any] | None:
     return {("Secret", "secret"): SECRET, ("ConfigMap", "config"): CONFIG}.get((kind, name))
 
 
-def written(directory: Path, **volume: Any) -> dict[str, bytes]:
+def written(directory: Path, issue_token: Callable[[], str] | None = None, **volume: Any) -> dict[str, bytes]:
     pod = {
         "metadata": {"name": "pod", "namespace": "dask", "labels": {"app": "dask"}},
         "spec": {"containers": [], "volumes": [{"name": "volume", **volume}]},
     }
-    path = write_volumes(pod, PodContext(pod, "127.1.0.2", "127.1.0.1"), lookup, directory)["volume"]
+    context = PodContext(pod, "127.1.0.2", "127.1.0.1", issue_token)
+    path = write_volumes(pod, context, lookup, directory)["volume"]
     return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
@@ -93,6 +95,22 @@ def test_only_its_owner_can_read_a_secret(tmp_path: Path) -> None:
     assert (tmp_path / "volume" / "dask.crt").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_service_account_s_token_is_a_file_like_any_other(tmp_path: Path) -> None:
+    sources = [
+        {"serviceAccountToken": {"path": "token"}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+    ]
+    files = written(tmp_path, lambda: "sesame", projected={"sources": sources})
+    assert files == {"token": b"sesame", "namespace": b"dask"}
+
+
+def test_files_have_the_modes_that_they_are_given(tmp_path: Path) -> None:
+    items = [{"key": "raw", "path": "raw", "mode": 0o400}, {"key": "dask.crt", "path": "dask.crt"}]
+    written(tmp_path, secret={"secretName": "secret", "defaultMode": 0o440, "items": items})
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "volume").iterdir()}
+    assert modes == {"raw": 0o400, "dask.crt": 0o440}
+
+
 @pytest.mark.parametrize(
     ("volume", "problem"),
     [
@@ -103,7 +121,7 @@ def test_only_its_owner_can_read_a_secret(tmp_path: Path) -> None:
         ),
         ({"secret": {"secretName": "secret", "items": [{"key": "raw", "path": "../p"}]}}, "must stay inside"),
         ({"persistentVolumeClaim": {"claimName": "x"}}, "no volumes of kind persistentVolumeClaim"),
-        ({"projected": {"sources": [{"serviceAccountToken": {}}]}}, "projects no serviceAccountToken"),
+        ({"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}, "projects no serviceAccountToken"),
     ],
 )
 def test_a_volume_that_can_not_be_had_says_why(tmp_path: Path, volume: dict[str, Any], problem: str) -> None:

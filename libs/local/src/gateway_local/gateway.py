@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import json
 import os
-import secrets
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,13 +24,11 @@ from gateway_common.errors import InvalidConfig
 from gateway_common.kube_configuration import own_namespace
 from gateway_common.resources import NAMESPACES
 from gateway_local.apiserver.server import ApiServer
-from gateway_local.endpoints import EndpointsController
+from gateway_local.cluster import Cluster
 from gateway_local.errors import LocalGatewayError
-from gateway_local.kubelet import Kubelet, SimulatedKubelet
 from gateway_local.manifests import build_installation, dashboard_middlewares
 from gateway_local.ports import check_free, free_port
 from gateway_local.processes import SupervisedProcess
-from gateway_local.scheduling import Scheduler
 from gateway_local.traefik import ENTRYPOINT, find_traefik, traefik_command
 
 
@@ -64,14 +61,13 @@ class LocalGateway:
     instance = "local"
     #: Where logs and the files of pods are; known once it has started.
     directory: Path
+    _cluster: Cluster
 
     def __init__(self, settings: LocalSettings) -> None:
         self.settings = settings
         self.port = settings.port or free_port()
         self._configuration = _load(self.instance, settings)
         self.address = f"http://127.0.0.1:{self.port}{self._configuration.prefix}"
-        self._token = secrets.token_urlsafe(32)
-        self.kubernetes = ApiServer(tokens=[self._token], definitions=[crd()])
         #: The gateway's own processes by name: auth, api, controller, traefik.
         self.processes: dict[str, SupervisedProcess] = {}
         self._ports: dict[str, int] = {}
@@ -105,6 +101,11 @@ class LocalGateway:
         await self._running.aclose()
 
     @property
+    def kubernetes(self) -> ApiServer:
+        """The API server, once it has started."""
+        return self._cluster.server
+
+    @property
     def logs(self) -> Path:
         """A file for each of our own processes."""
         return self.directory / "logs"
@@ -119,24 +120,19 @@ class LocalGateway:
         return self._ports[service]
 
     async def _start_kubernetes(self) -> None:
-        await self.kubernetes.start("127.0.0.1", 0)
-        self._running.push_async_callback(self.kubernetes.stop)
+        self._cluster = Cluster(
+            directory=self.directory / "pods",
+            images={ClusterConfig.model_fields["image"].default: Path(sys.prefix), **self.settings.images},
+            definitions=[crd()],
+            simulated=self.settings.simulated,
+        )
+        self._running.push_async_callback(self._cluster.stop)
+        await self._cluster.start()
         self.kubernetes.kubeconfig(self.kubeconfig, namespace=self.settings.namespace)
         objects = self.kubernetes.objects
         for name in {self.settings.namespace, *self._configuration.namespaces} - {ALL_NAMESPACES}:
             if objects.get(NAMESPACES, "", name) is None:
                 objects.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-
-        kubelet = SimulatedKubelet(objects) if self.settings.simulated else self._kubelet()
-        for part in (Scheduler(objects), EndpointsController(objects), kubelet):
-            await part.start()
-            self._running.push_async_callback(part.stop)
-
-    def _kubelet(self) -> Kubelet:
-        images = {ClusterConfig.model_fields["image"].default: Path(sys.prefix), **self.settings.images}
-        kubelet = Kubelet(self.kubernetes.objects, images=images, root=self.directory / "pods")
-        self.kubernetes.register_log_source(kubelet.logs)
-        return kubelet
 
     async def _start_services(self, traefik: Path) -> None:
         for name in ("auth", "api", "controller", "ping"):
@@ -152,7 +148,7 @@ class LocalGateway:
             port=self.port,
             ping_port=self._ports["ping"],
             kubernetes_url=self.kubernetes.url,
-            token=self._token,
+            token=self._cluster.token,
             instance=self.instance,
         )
         await self._run("traefik", command)
@@ -171,7 +167,7 @@ class LocalGateway:
             "LOG__LEVEL": self.settings.log_level,
             # by URL, since nothing is gained by TLS within one machine; the kubeconfig is for kubectl
             "KUBE__URL": self.kubernetes.url,
-            "KUBE__TOKEN": self._token,
+            "KUBE__TOKEN": self._cluster.token,
             "KUBE__NAMESPACES": json.dumps(self._configuration.namespaces),
             "AUTH__HOST": "127.0.0.1",
             "AUTH__PORT": str(self._ports["auth"]),

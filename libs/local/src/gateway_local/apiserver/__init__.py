@@ -20,8 +20,9 @@ How the parts stand on each other, from the bottom:
       deletion admission operations
     queries watching               lists in pages, streams of changes
     garbage terminating            the controllers that belong to the API itself
-    messages representations       the wire: requests and answers, forms of objects, verbs, documents, paths
-      scale podlogs endpoints
+    messages protobuf              the wire: requests and answers, forms of objects, verbs, documents, paths
+      representations scale
+      podlogs endpoints
       discovery openapi faults
     authentication authorization   who asks, and whether they may
     http serving                   all of it at a socket

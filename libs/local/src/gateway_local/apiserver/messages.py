@@ -8,6 +8,7 @@ import orjson
 import yaml
 
 from gateway_common.resources import Manifest
+from gateway_local.apiserver import protobuf
 from gateway_local.apiserver.errors import StatusError, bad_request, unsupported_media_type
 
 Query = Mapping[str, str]
@@ -30,8 +31,8 @@ class Request:
     def media_type(self) -> str:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
-    def document(self, accepted: tuple[str, ...] = (JSON, YAML)) -> Any:
-        """The body, decoded. `StatusError` 415 for other media types, 400 for what is not JSON or YAML."""
+    def document(self, accepted: tuple[str, ...] = (JSON, YAML, protobuf.MEDIA_TYPE)) -> Any:
+        """The body, decoded. `StatusError` 415 for other media types, 400 for what is not what it says it is."""
         media_type = self.media_type or JSON
         if media_type not in accepted:
             raise unsupported_media_type(accepted)
@@ -39,11 +40,15 @@ class Request:
             if media_type.endswith("yaml"):
                 # what YAML can say and JSON can't is refused; its dates become texts
                 return orjson.loads(orjson.dumps(yaml.safe_load(self.body)))
+            if media_type == protobuf.MEDIA_TYPE:
+                return protobuf.decode(self.body)
             return orjson.loads(self.body)
+        except protobuf.NotUnderstood as error:
+            raise bad_request(f"unable to decode protobuf: {error}") from error
         except (orjson.JSONDecodeError, orjson.JSONEncodeError, yaml.YAMLError) as error:
             raise bad_request(f"couldn't get version/kind; json parse error: {error}") from error
 
-    def manifest(self, accepted: tuple[str, ...] = (JSON, YAML)) -> Manifest:
+    def manifest(self, accepted: tuple[str, ...] = (JSON, YAML, protobuf.MEDIA_TYPE)) -> Manifest:
         """The body, which has to be an object."""
         document = self.document(accepted)
         if not isinstance(document, dict):

@@ -33,6 +33,10 @@ class Objects:
         self._operations = operations
         self._options = WriteOptions(manager=manager)
 
+    def acting_as(self, manager: str) -> "Objects":
+        """The same objects, written under another name."""
+        return Objects(self._catalog, self._storage, self._operations, manager)
+
     def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         """The object, or None. The namespace of a cluster-scoped resource is ""."""
         stored = self._storage.open(self._kind(resource).key).get(namespace, name)

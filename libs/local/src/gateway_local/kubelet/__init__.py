@@ -8,12 +8,14 @@ their own is made around their processes. Only mount paths are translated in com
     addresses  images  restarts  states  status     facts and rules, no I/O
     environment  volumes  sandbox  launch           what a container gets to see
     supervisor  runtime                             processes, and that none outlives the kubelet
-    dns  podshim/sitecustomize                      a pod's network, as its processes see it
+    services  dns  podshim/                         a pod's network, as its processes see it
+    forwarding                                      ways into it for all others
     logs  podlogs  probes  container  pod           what goes on in a pod
     node  kubelet  simulated                        the kubelets
 """
 
+from gateway_local.kubelet.images import Image
 from gateway_local.kubelet.kubelet import Kubelet
 from gateway_local.kubelet.simulated import SimulatedKubelet
 
-__all__ = ["Kubelet", "SimulatedKubelet"]
+__all__ = ["Image", "Kubelet", "SimulatedKubelet"]

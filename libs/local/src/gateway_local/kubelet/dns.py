@@ -9,60 +9,26 @@ Each file is replaced atomically: a name changes for running pods at once, and n
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 
-from gateway_common.resources import ENDPOINTSLICES, SERVICES, Manifest
-from gateway_local.apiserver.objects import Objects
-from gateway_local.endpoints import SERVICE_NAME_LABEL
-from gateway_local.following import Loops
-
-Key = tuple[str, str]
+from gateway_common.resources import Manifest
+from gateway_local.kubelet.services import Key, ServiceTable, is_headless
 
 
 class ClusterDNS:
-    """Keeps the files below `directory` as the services and EndpointSlices say, while it runs."""
+    """Keeps the files below `directory` as the table says."""
 
-    def __init__(self, objects: Objects, directory: Path) -> None:
-        self._objects = objects
+    def __init__(self, table: ServiceTable, directory: Path) -> None:
+        self._table = table
         self._directory = directory
-        self._services: dict[Key, Manifest] = {}
-        self._slices: dict[Key, dict[str, Manifest]] = {}
         self._written: dict[Key, dict[Path, str]] = {}
-
-    def start(self, loops: Loops) -> None:
-        """Begin, on loops that somebody else stops."""
         shutil.rmtree(self._directory, ignore_errors=True)
-        loops.follow(self._objects, SERVICES, self._service_changed)
-        loops.follow(self._objects, ENDPOINTSLICES, self._slice_changed)
-
-    def _service_changed(self, change: str, service: Manifest) -> None:
-        key = (service["metadata"]["namespace"], service["metadata"]["name"])
-        if change == "DELETED":
-            self._services.pop(key, None)
-        else:
-            self._services[key] = service
-        self._write(key)
-
-    def _slice_changed(self, change: str, manifest: Manifest) -> None:
-        metadata = manifest["metadata"]
-        service = (metadata.get("labels") or {}).get(SERVICE_NAME_LABEL)
-        if not service:
-            return
-        key = (metadata["namespace"], service)
-        slices = self._slices.setdefault(key, {})
-        if change == "DELETED":
-            slices.pop(metadata["name"], None)
-            if not slices:
-                del self._slices[key]
-        else:
-            slices[metadata["name"]] = manifest
-        self._write(key)
+        table.listen(self._write)
 
     def _write(self, key: Key) -> None:
         """Make the files of one service what they should be, touching only what differs."""
-        service = self._services.get(key)
-        wanted = self._files(key, service, list(self._slices.get(key, {}).values())) if service else {}
+        service = self._table.find(key)
+        wanted = self._files(key, service) if service else {}
         written = self._written.pop(key, {})
         for path in written.keys() - wanted.keys():
             with contextlib.suppress(FileNotFoundError):
@@ -73,33 +39,18 @@ class ClusterDNS:
         if wanted:
             self._written[key] = wanted
 
-    def _files(self, key: Key, service: Manifest, slices: Iterable[Manifest]) -> dict[Path, str]:
+    def _files(self, key: Key, service: Manifest) -> dict[Path, str]:
         namespace, name = key
         record = self._directory / "dns" / namespace / name
-        address = service["spec"].get("clusterIP")
-        if not address or address == "None":
-            ready = {address for manifest in slices for address in _ready_addresses(manifest)}
-            return {record: "\n".join(sorted(ready))}
+        if is_headless(service):
+            return {record: "\n".join(self._table.addresses(key))}
+        address = service["spec"]["clusterIP"]
         files = {record: address}
         for port in service["spec"].get("ports") or []:
-            backends = sorted(
-                f"{backend} {target['port']}"
-                for manifest in slices
-                for target in manifest.get("ports") or []
-                if (target.get("name") or "") == (port.get("name") or "")
-                for backend in _ready_addresses(manifest)
-            )
-            files[self._directory / "proxy" / f"{address}:{port['port']}"] = "\n".join(backends)
+            backends = self._table.backends(key, port.get("name") or "")
+            lines = [f"{backend} {target}" for backend, target in backends]
+            files[self._directory / "proxy" / f"{address}:{port['port']}"] = "\n".join(lines)
         return files
-
-
-def _ready_addresses(manifest: Manifest) -> list[str]:
-    return [
-        address
-        for endpoint in manifest.get("endpoints") or []
-        if (endpoint.get("conditions") or {}).get("ready") is not False
-        for address in endpoint["addresses"]
-    ]
 
 
 def _replace(path: Path, text: str) -> None:

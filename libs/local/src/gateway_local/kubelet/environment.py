@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from gateway_common.resources import Manifest
+from gateway_local.kubelet.images import Image
 from gateway_local.quantities import parse_quantity
 
 #: ("Secret" | "ConfigMap", name) -> the object in the pod's namespace, or None.
@@ -29,6 +30,8 @@ class PodContext:
     pod: Manifest
     pod_ip: str
     host_ip: str
+    issue_token: Callable[[], str] | None = None
+    """Makes a token of the pod's service account; `KeyError` where there is no such account."""
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
@@ -45,11 +48,18 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
     return _REFERENCE.sub(value, text)
 
 
-def command_line(container: Manifest, variables: Mapping[str, str]) -> list[str]:
-    """`command` and `args`, expanded. An image has no entrypoint here, so `args` alone are the command."""
-    argv = [expand(part, variables) for part in (container.get("command") or []) + (container.get("args") or [])]
+def command_line(container: Manifest, image: Image, variables: Mapping[str, str]) -> list[str]:
+    """`command` takes the place of the image's entry point and of its command, `args` that of its command."""
+    command, args = container.get("command"), container.get("args")
+    argv = [expand(part, variables) for part in (command or [])]
+    if not command:
+        argv += image.entrypoint
+    if args:
+        argv += [expand(part, variables) for part in args]
+    elif not command:
+        argv += image.command
     if not argv:
-        raise ContainerConfigError("no command specified: images have no entrypoint here")
+        raise ContainerConfigError("no command specified: neither the container nor its image has one")
     return argv
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 _PATH = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -19,34 +20,44 @@ class ImageUnavailable(Exception):
     """No environment of this machine stands for the image. The text is what the pod's status says."""
 
 
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What stands for an image: the directory of a virtual environment, and ENTRYPOINT and CMD as in a Dockerfile."""
+
+    environment: Path
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+
+
 class Images:
-    """Which environment stands for which image.
+    """What stands for which image.
 
     Parameters
     ----------
-    environments
-        From an image's name to the directory of a virtual environment. A name with a tag or digest means that image
-        only, one without means all of its tags, one that ends in "/" all images below it. The longest match wins.
+    images
+        From an image's name to what stands for it; a directory is an environment without an entry point. A name with a
+        tag or digest means that image only, one without means all of its tags, one that ends in "/" all images below
+        it. The longest match wins.
     """
 
-    def __init__(self, environments: Mapping[str, Path]) -> None:
-        self._environments = dict(environments)
+    def __init__(self, images: Mapping[str, Path | Image]) -> None:
+        self._images = {name: Image(found) if isinstance(found, Path) else found for name, found in images.items()}
 
-    def find(self, image: str) -> Path:
-        """The environment's directory; raises ImageUnavailable and InvalidImageName."""
+    def find(self, image: str) -> Image:
+        """What stands for an image; raises ImageUnavailable and InvalidImageName."""
         if not _REFERENCE.fullmatch(image):
             why = f'couldn\'t parse image name "{image}": invalid reference format'
             raise InvalidImageName(f'Failed to apply default image tag "{image}": {why}')
-        matches = [name for name in self._environments if _matches(name, image)]
+        matches = [name for name in self._images if _matches(name, image)]
         if not matches:
-            known = ", ".join(sorted(self._environments)) or "none"
+            known = ", ".join(sorted(self._images)) or "none"
             raise ImageUnavailable(
                 f'failed to pull image "{image}": no Python environment of this machine stands for it (known: {known})'
             )
-        directory = self._environments[max(matches, key=len)]
-        if not (directory / "bin").is_dir():
-            raise ImageUnavailable(f'failed to pull image "{image}": {directory} is not a Python environment')
-        return directory
+        found = self._images[max(matches, key=len)]
+        if not (found.environment / "bin").is_dir():
+            raise ImageUnavailable(f'failed to pull image "{image}": {found.environment} is not a Python environment')
+        return found
 
 
 def _matches(name: str, image: str) -> bool:

@@ -9,15 +9,18 @@ from typing import Any
 
 from gateway_common.clock import Clock, system_clock
 from gateway_common.resources import Manifest
+from gateway_local.apiserver.authentication import ServiceAccountTokens
 from gateway_local.apiserver.objects import Objects
 from gateway_local.following import log_failure
 from gateway_local.kubelet.dns import ClusterDNS
-from gateway_local.kubelet.images import Images
+from gateway_local.kubelet.forwarding import Gates, HttpProxy, Relays
+from gateway_local.kubelet.images import Image, Images
 from gateway_local.kubelet.node import GENEROUS, LOW_ON_MEMORY, NodeAgent
 from gateway_local.kubelet.pod import PodWorker
 from gateway_local.kubelet.podlogs import PodLogs
 from gateway_local.kubelet.runtime import Runtime
 from gateway_local.kubelet.sandbox import Host, Sandbox
+from gateway_local.kubelet.services import ServiceTable
 
 _SCRATCH = "pods-"
 
@@ -28,28 +31,35 @@ class Kubelet(NodeAgent):
     Parameters
     ----------
     images
-        Image name (or prefix) -> virtual environment; see `Images`.
+        Image name (or prefix) -> virtual environment or `Image`; see `Images`.
     root
         A directory for volumes, logs and names of services. It belongs to this kubelet alone.
     restart_step
         The first pause between restarts, and between attempts to pull an image, in seconds (Kubernetes: 10).
+    api, service_accounts
+        Where pods reach the Kubernetes API by TLS (host, port), and what makes their tokens for it.
     """
 
     def __init__(
         self,
         objects: Objects,
         *,
-        images: Mapping[str, Path],
+        images: Mapping[str, Path | Image],
         root: Path,
         node_name: str = "local",
         capacity: Mapping[str, str] = GENEROUS,
         restart_step: float = 10.0,
+        api: tuple[str, int] | None = None,
+        service_accounts: ServiceAccountTokens | None = None,
         clock: Clock = system_clock,
     ) -> None:
         super().__init__(objects, node_name=node_name, capacity=capacity, clock=clock)
         self._images = Images(images)
         self._root = root.absolute()
         self._restart_step = restart_step
+        self._api = api
+        self._service_accounts = service_accounts
+        self._relays = Relays()
         self._runtime: Runtime
         self._host: Host
         self._workers: dict[str, PodWorker] = {}
@@ -67,7 +77,11 @@ class Kubelet(NodeAgent):
         cluster = scratch / "cluster"
         self._runtime = Runtime(scratch=[scratch, temporary])
         await self._runtime.start()
-        ClusterDNS(self._objects, cluster).start(self._loops)
+        table = ServiceTable(self._objects)
+        ClusterDNS(table, cluster)
+        Gates(self._objects, table, self._relays, self._addresses)
+        proxy = HttpProxy(table, self._relays, self._addresses.node_address)
+        table.start(self._loops)
         self._host = Host(
             objects=self._objects,
             runtime=self._runtime,
@@ -78,6 +92,9 @@ class Kubelet(NodeAgent):
             logs=self._root / "logs",
             temporary=temporary,
             cluster=cluster,
+            proxy=proxy.url,
+            api=self._api,
+            service_accounts=self._service_accounts,
             restart_step=self._restart_step,
         )
 
@@ -88,6 +105,7 @@ class Kubelet(NodeAgent):
         for task in self._ending:
             task.cancel()
         await asyncio.gather(*(worker.abandon() for worker in workers), *self._ending, return_exceptions=True)
+        await self._relays.stop()
         await self._runtime.stop()
         await asyncio.gather(*(worker.wait_logs_closed() for worker in workers))
 

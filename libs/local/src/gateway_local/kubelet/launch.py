@@ -31,9 +31,9 @@ class Launch:
         image = sandbox.host.images.find(container["image"])
         asked = container_environment(container, sandbox.context, sandbox.lookup)
         mounts = MountTable.of(container, sandbox.volumes)
-        argv = [mounts.rewrite(part) for part in command_line(container, asked)]
+        argv = [mounts.rewrite(part) for part in command_line(container, image, asked)]
         directory = mounts.rewrite(container.get("workingDir") or "") or sandbox.home(container["name"])
-        return cls(argv, sandbox.environment(container, asked, image), Path(directory))
+        return cls(argv, sandbox.environment(container, asked, image.environment), Path(directory))
 
     async def start(self, sandbox: Sandbox, output: asyncio.Protocol) -> Process:
         """Start it with what it prints going to `output`; raises ContainerStartError."""

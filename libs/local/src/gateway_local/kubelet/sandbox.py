@@ -3,12 +3,14 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway_common.clock import Clock
 from gateway_common.resources import CONFIGMAPS, SECRETS, Manifest
+from gateway_local.apiserver.admission import DEFAULT_ACCOUNT
+from gateway_local.apiserver.authentication import ServiceAccountTokens
 from gateway_local.apiserver.objects import Objects
 from gateway_local.kubelet.environment import PodContext
 from gateway_local.kubelet.images import Images
@@ -26,8 +28,10 @@ class Host:
 
     `scratch` and `temporary` are gone when the kubelet is. The path of `temporary` is short: Unix sockets, which Python
     puts there, allow 107 characters.
+    `cluster` is the directory that `dns` writes, `proxy` a URL for programs that can't see the cluster's network. `api`
+    is where pods reach the Kubernetes API by TLS (host, port), and `service_accounts` makes their tokens for it.
     `restart_step` is the first pause between restarts and image pulls in seconds, `retry` that after a configuration
-    error. `cluster` is the directory that `dns` writes.
+    error.
     """
 
     objects: Objects
@@ -39,6 +43,9 @@ class Host:
     logs: Path
     temporary: Path
     cluster: Path
+    proxy: str
+    api: tuple[str, int] | None = None
+    service_accounts: ServiceAccountTokens | None = None
     restart_step: float = 10.0
     retry: float = 0.5
 
@@ -72,7 +79,13 @@ class Sandbox:
 
     @property
     def context(self) -> PodContext:
-        return PodContext(self.pod, self.address, self.host.address)
+        tokens = self.host.service_accounts
+        return PodContext(self.pod, self.address, self.host.address, self._issuer(tokens) if tokens else None)
+
+    def _issuer(self, tokens: ServiceAccountTokens) -> Callable[[], str]:
+        metadata = self.pod["metadata"]
+        account = self.pod["spec"].get("serviceAccountName", DEFAULT_ACCOUNT)
+        return lambda: tokens.issue(metadata["namespace"], account, metadata["name"])
 
     def lookup(self, kind: str, name: str) -> Manifest | None:
         """A Secret or ConfigMap of the pod's namespace."""
@@ -108,6 +121,7 @@ class Sandbox:
             "TMPDIR": str(self.temporary),
             "LANG": "C.UTF-8",
             "HOSTNAME": hostname,
+            **self._api_variables(),
             **{name: mounts.rewrite(value) for name, value in asked.items()},
         }
         inherited = variables.get("PYTHONPATH")
@@ -117,6 +131,14 @@ class Sandbox:
             "HOSTNAME": hostname,
             "NAMESPACE": metadata["namespace"],
             "CLUSTER": str(self.host.cluster),
+            "PROXY": self.host.proxy,
             "MOUNTS": "\n".join(f"{path}\t{directory}" for path, directory in mounts.mounts.items()),
         }
         return variables | {_SHIM_VARIABLE + name: value for name, value in shim.items()}
+
+    def _api_variables(self) -> dict[str, str]:
+        """Where clients look for the Kubernetes API. It is its own address: services' are routed for Python alone."""
+        if self.host.api is None:
+            return {}
+        host, port = self.host.api
+        return {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": str(port)}

@@ -21,7 +21,14 @@ from gateway_local.kubelet.environment import (
     resource_value,
 )
 
-_PROJECTED = ("secret", "configMap", "downwardAPI")
+_PROJECTED = ("secret", "configMap", "downwardAPI", "serviceAccountToken")
+_OWNERS_ALONE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    content: bytes
+    mode: int
 
 
 class VolumeUnavailable(Exception):
@@ -68,11 +75,13 @@ def _write_volume(volume: Manifest, context: PodContext, lookup: Lookup, directo
     try:
         for kind in _PROJECTED:
             if kind in volume:
-                _write_files(directory, _projection(kind, volume[kind], context, lookup))
+                mode = volume[kind].get("defaultMode", _OWNERS_ALONE)
+                _write_files(directory, _projection(kind, volume[kind], mode, context, lookup))
                 return directory
         if "projected" in volume:
+            mode = volume["projected"].get("defaultMode", _OWNERS_ALONE)
             for source in volume["projected"].get("sources") or []:
-                _write_source(directory, source, context, lookup)
+                _write_source(directory, source, mode, context, lookup)
             return directory
     except ContainerConfigError as error:
         raise VolumeUnavailable(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}') from error
@@ -82,18 +91,21 @@ def _write_volume(volume: Manifest, context: PodContext, lookup: Lookup, directo
     raise VolumeUnavailable(f'volume "{volume["name"]}": this kubelet has no volumes of kind {kinds or "(none)"}')
 
 
-def _write_source(directory: Path, source: Manifest, context: PodContext, lookup: Lookup) -> None:
+def _write_source(directory: Path, source: Manifest, mode: int, context: PodContext, lookup: Lookup) -> None:
     for kind in _PROJECTED:
         if kind in source:
-            _write_files(directory, _projection(kind, source[kind], context, lookup))
+            _write_files(directory, _projection(kind, source[kind], mode, context, lookup))
             return
     raise ContainerConfigError(f"this kubelet projects no {', '.join(source)}")
 
 
-def _projection(kind: str, source: Manifest, context: PodContext, lookup: Lookup) -> dict[str, bytes]:
-    """The files of a secret, configMap or downwardAPI source."""
+def _projection(kind: str, source: Manifest, mode: int, context: PodContext, lookup: Lookup) -> dict[str, _File]:
+    """The files of a source of one of the kinds `_PROJECTED`. `mode` is for those that have none of their own."""
+    items = source.get("items") or []
     if kind == "downwardAPI":
-        return {item["path"]: _downward(item, context).encode() for item in source.get("items") or []}
+        return {item["path"]: _File(_downward(item, context).encode(), item.get("mode", mode)) for item in items}
+    if kind == "serviceAccountToken":
+        return {source["path"]: _File(_issue_token(context).encode(), mode)}
     kind = "Secret" if kind == "secret" else "ConfigMap"
     name = source.get("secretName") or source["name"]
     manifest = lookup(kind, name)
@@ -102,12 +114,21 @@ def _projection(kind: str, source: Manifest, context: PodContext, lookup: Lookup
             return {}
         raise ContainerConfigError(f'{kind.lower()} "{name}" not found')
     data = object_data(manifest)
-    if not source.get("items"):
-        return data
-    missing = [item["key"] for item in source["items"] if item["key"] not in data]
+    if not items:
+        return {name: _File(content, mode) for name, content in data.items()}
+    missing = [item["key"] for item in items if item["key"] not in data]
     if missing and not source.get("optional"):
         raise ContainerConfigError(f"references non-existent {kind.lower()} key: {missing[0]}")
-    return {item["path"]: data[item["key"]] for item in source["items"] if item["key"] in data}
+    return {item["path"]: _File(data[item["key"]], item.get("mode", mode)) for item in items if item["key"] in data}
+
+
+def _issue_token(context: PodContext) -> str:
+    if context.issue_token is None:
+        raise ContainerConfigError("this kubelet projects no serviceAccountToken: it knows no service accounts")
+    try:
+        return context.issue_token()
+    except KeyError as error:
+        raise ContainerConfigError(str(error.args[0])) from error
 
 
 def _downward(item: Manifest, context: PodContext) -> str:
@@ -117,11 +138,12 @@ def _downward(item: Manifest, context: PodContext) -> str:
     return resource_value(item["resourceFieldRef"], containers)
 
 
-def _write_files(directory: Path, files: Mapping[str, bytes]) -> None:
-    for name, content in files.items():
+def _write_files(directory: Path, files: Mapping[str, _File]) -> None:
+    for name, file in files.items():
         path = directory / name
         if not path.resolve().is_relative_to(directory.resolve()):
             raise ContainerConfigError(f"invalid path {name!r}: must stay inside of the volume")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)  # before the content: other users of this machine must not read it
-        path.write_bytes(content)
+        path.touch(mode=_OWNERS_ALONE)  # before the content: other users of this machine must not read it
+        path.write_bytes(file.content)
+        path.chmod(file.mode)

@@ -12,9 +12,10 @@ here, only a loopback address each, so in every Python process of a pod:
 - files under a mount path are looked up in the directory that stands for the volume.
 
 It must stay small (it runs at the start of every process), import nothing but the standard library, and work on
-Python 3.9 and newer. Its limits: programs that are not Python, and libraries that do their own networking in C
-(uvloop), see the machine's network; `open` and the common functions of `os` know the mounts, C libraries don't, so the
-kubelet rewrites mount paths in commands and environment, too. 127.0.0.1 is shared with the machine: what listens
+Python 3.9 and newer. Its limits: programs that are not Python, and libraries that do their own networking in C, see
+the machine's network (uvloop is one: asyncio takes its place, see `uvloop.py` beside this file); `open`, the common
+functions of `os` and TLS know the mounts, other C libraries don't, so the kubelet rewrites mount paths in commands and
+environment, too. 127.0.0.1 is shared with the machine: what listens
 there does so for all pods.
 """
 
@@ -220,6 +221,21 @@ def install_mounts() -> None:
         for abilities in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):
             if original in abilities:
                 abilities.add(function)
+    install_certificates()
+
+
+def install_certificates() -> None:
+    """OpenSSL opens files by itself: the paths are translated before it sees them."""
+    import ssl  # noqa: PLC0415
+
+    def translating(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return method(*map(translate, args), **{name: translate(value) for name, value in kwargs.items()})
+
+        return call
+
+    for name in ("load_verify_locations", "load_cert_chain"):
+        setattr(ssl.SSLContext, name, translating(getattr(ssl.SSLContext, name)))
 
 
 def run_other_sitecustomize() -> None:

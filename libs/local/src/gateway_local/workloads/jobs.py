@@ -1,0 +1,62 @@
+"""The Job controller: pods until enough have succeeded or too many have failed."""
+
+from gateway_common.clock import Clock, system_clock
+from gateway_common.resources import PODS, Manifest
+from gateway_local.apiserver.objects import Objects
+from gateway_local.following import Loops
+from gateway_local.resources import JOBS
+from gateway_local.workloads.completion import is_finished, plan, seconds_kept
+from gateway_local.workloads.pods import build_pod, controller_of, is_controlled_by
+from gateway_local.workloads.reconciling import Key, Reconciler
+
+
+class JobController:
+    """Runs Jobs to their end, between start() and stop()."""
+
+    def __init__(self, objects: Objects, clock: Clock = system_clock) -> None:
+        self._objects = objects
+        self._clock = clock
+        self._loops = Loops()
+        self._reconciler = Reconciler(self._reconcile)
+
+    async def start(self) -> None:
+        """Begin; what there is already is seen first."""
+        self._loops.follow(self._objects, JOBS, self._job_changed)
+        self._loops.follow(self._objects, PODS, self._pod_changed)
+
+    async def stop(self) -> None:
+        await self._loops.stop()
+        self._reconciler.stop()
+
+    def _job_changed(self, _: str, job: Manifest) -> None:
+        self._reconciler.mark((job["metadata"]["namespace"], job["metadata"]["name"]))
+
+    def _pod_changed(self, _: str, pod: Manifest) -> None:
+        if owner := controller_of(pod, JOBS.kind):
+            self._reconciler.mark((pod["metadata"]["namespace"], owner["name"]))
+
+    def _reconcile(self, key: Key) -> float | None:
+        job = self._objects.get(JOBS, *key)
+        if job is None or "deletionTimestamp" in job["metadata"]:
+            return None
+        if is_finished(job):
+            return self._forget_in_time(job)
+        pods = [pod for pod in self._objects.list(PODS, key[0]) if is_controlled_by(pod, job)]
+        step = plan(job, pods, self._clock())
+        for name in step.delete:
+            self._objects.delete(PODS, key[0], name)
+        for _ in range(step.create):
+            self._objects.create(PODS, build_pod(job))
+        if step.status != job.get("status"):
+            self._objects.update(JOBS, {**job, "status": step.status}, "status")
+        return step.requeue_after
+
+    def _forget_in_time(self, job: Manifest) -> float | None:
+        kept = seconds_kept(job, self._clock())
+        if kept == 0:
+            metadata = job["metadata"]
+            self._objects.delete(
+                JOBS, metadata["namespace"], metadata["name"], uid=metadata["uid"], propagation_policy="Background"
+            )
+            return None
+        return kept
