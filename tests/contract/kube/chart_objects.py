@@ -21,7 +21,10 @@ TEMPLATE: Manifest = {
                 "name": "api",
                 "image": "example/api:1",
                 "ports": [{"name": "http", "containerPort": 8000}],
-                "env": [{"name": "A", "value": "1"}],
+                "env": [
+                    {"name": "A", "value": "1"},
+                    {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                ],
                 "volumeMounts": [{"name": "config", "mountPath": "/etc/api"}],
             }
         ],

@@ -39,6 +39,16 @@ async def test_apply_again_changes_nothing(kube: KubeHttp) -> None:
     assert await apply(kube, CONFIGMAPS, config_map("a", x="1"), "one") == created
 
 
+async def test_apply_again_changes_nothing_after_others_have_written(kube: KubeHttp) -> None:
+    await apply(kube, CONFIGMAPS, config_map("a", x="1"), "one", 201)
+    accepted(await kube.patch(CONFIGMAPS, "a", {"data": {"z": "1"}}, fieldManager="another"))
+    accepted(await kube.patch(CONFIGMAPS, "a", {"data": {"y": "1"}}, fieldManager="other"))
+    before = await kube.get(CONFIGMAPS, "a")
+
+    assert await apply(kube, CONFIGMAPS, config_map("a", x="1"), "one") == before
+    assert [entry["manager"] for entry in before["metadata"]["managedFields"]] == ["one", "another", "other"]
+
+
 async def test_apply_takes_away_what_it_no_longer_names(kube: KubeHttp) -> None:
     await apply(kube, CONFIGMAPS, config_map("a", {"l": "1"}, x="1", y="2"), "one", 201)
 

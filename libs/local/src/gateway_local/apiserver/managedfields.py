@@ -48,7 +48,7 @@ def _owners(manifest: Manifest) -> Owners:
 
 def _write(manifest: Manifest, owners: Owners) -> None:
     entries = []
-    for manager, (fields, since) in owners.items():
+    for manager, (fields, since) in sorted(owners.items(), key=_order):
         entry = {
             "manager": manager.name,
             "operation": manager.operation,
@@ -64,6 +64,27 @@ def _write(manifest: Manifest, owners: Owners) -> None:
         manifest["metadata"]["managedFields"] = entries
     else:
         manifest["metadata"].pop("managedFields", None)
+
+
+def differ_in_times_alone(old: Manifest, new: Manifest) -> bool:
+    """Whether nothing changed but when somebody last wrote: Kubernetes keeps such an object as it was.
+
+    What an atomic map gets by defaults is a change when it is applied without them, and none once they are filled in
+    (k8s.io/apiserver/pkg/endpoints/handlers/fieldmanager/equality.go).
+    """
+    return _without_times(old) == _without_times(new)
+
+
+def _without_times(manifest: Manifest) -> Manifest:
+    metadata = manifest["metadata"]
+    entries = [{**entry, "time": ""} for entry in metadata.get("managedFields") or ()]
+    return {**manifest, "metadata": {**metadata, "managedFields": entries}}
+
+
+def _order(owner: tuple[Manager, tuple[FieldSet, str]]) -> tuple[str, ...]:
+    """As k8s.io/apimachinery/pkg/util/managedfields sorts them: those who apply come first."""
+    manager, (_, since) = owner
+    return manager.operation, since, manager.name, manager.api_version, manager.subresource
 
 
 def ownable(manifest: Manifest, subresource: str, has_status: bool) -> Manifest:

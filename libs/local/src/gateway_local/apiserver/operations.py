@@ -221,7 +221,7 @@ class Operations:
             manager = Manager(options.manager, "Update", kind.api_version, subresource)
             managedfields.record_update(kind.schema, old, new, manager, kind.has_status, self._now())
         new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
-        if new == old:
+        if new == old or (applied and managedfields.differ_in_times_alone(old, new)):
             return stored
         if kind.counts_generations and not subresource and wants_more(kind, old, new):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1

@@ -18,6 +18,8 @@ from gateway_local.kubelet.states import ContainerRecord, Running, Terminated, W
 _START_ERROR = 128
 #: kubelet's MaxContainerTerminationMessageLogLines and -Length.
 _MESSAGE_LINES, _MESSAGE_BYTES = 80, 2048
+#: Seconds that a container has at least to end after its preStop hook (k8s.io/kubernetes/pkg/kubelet/kuberuntime).
+_LEAST_GRACE = 2.0
 
 
 class _Stopped(Exception):
@@ -57,6 +59,8 @@ class Container:
         self._stopping = asyncio.Event()
         self._grace = float(sandbox.pod["spec"].get("terminationGracePeriodSeconds") or 0)
         self._process: Process | None = None
+        self._launch: Launch | None = None
+        self._pre_stop: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Until it has ended for good, or was stopped."""
@@ -76,10 +80,34 @@ class Container:
         self._grace = grace
         self._stopping.set()
         if self._process:
-            await self._process.terminate(grace)
+            await self._end(self._process, grace)
+
+    async def _end(self, process: Process, grace: float) -> None:
+        """The preStop hook, then SIGTERM, then SIGKILL, the whole within `grace` seconds."""
+        hook = (self._manifest.get("lifecycle") or {}).get("preStop")
+        if hook and grace > 0:
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            self._pre_stop = self._pre_stop or asyncio.create_task(self._run_hook(hook, grace))
+            exited = asyncio.create_task(process.wait())
+            await asyncio.wait({self._pre_stop, exited}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+            exited.cancel()
+            grace = max(_LEAST_GRACE, grace - (loop.time() - began))
+        await process.terminate(grace)
+
+    async def _run_hook(self, hook: Manifest, grace: float) -> None:
+        """Do what a lifecycle hook says. That it failed changes nothing: the container ends all the same."""
+        if "sleep" in hook:
+            await asyncio.sleep(hook["sleep"]["seconds"])
+            return
+        await self._check(Probe(hook, timeout=grace))
+
+    async def _check(self, probe: Probe) -> str | None:
+        """Do once what a probe or a hook says; what was wrong, or None."""
+        return await check(probe, self._sandbox.address, self._manifest.get("ports") or [], self._execute)
 
     async def _run_once(self) -> Terminated:
-        launch = await self._prepare()
+        launch = self._launch = await self._prepare()
         log = self._open_log()
         record = self.record
         try:
@@ -94,7 +122,7 @@ class Container:
         self._changed()
         if self._stopping.is_set():
             await process.terminate(self._grace)
-        probing = asyncio.create_task(self._probe(launch, process))
+        probing = asyncio.create_task(self._probe(process))
         limiting = asyncio.create_task(self._limit_memory(process))
         try:
             ended = await process.wait()
@@ -102,6 +130,8 @@ class Container:
             probing.cancel()
             limiting.cancel()
             await asyncio.wait({probing, limiting})
+            if self._pre_stop:
+                self._pre_stop.cancel()
         await log.wait_closed()
         self._process = None
         out_of_memory = not limiting.cancelled()
@@ -196,26 +226,20 @@ class Container:
         await exceeds(process.pid, limit)
         await process.kill()
 
-    async def _probe(self, launch: Launch, process: Process) -> None:
+    async def _probe(self, process: Process) -> None:
         """Keep `started` and `ready` true to the probes, and end a container that fails to start or live."""
-
-        async def check_once(probe: Probe) -> str | None:
-            return await check(probe, self._sandbox.address, self._manifest.get("ports") or [], execute)
-
-        async def execute(command: Sequence[str]) -> str | None:
-            return await self._execute(launch, command)
 
         async def require(probe: Probe, healthy: bool | None) -> bool:
             """The first result that is news. When it is a failure, the container is ended."""
-            async for passed, _ in verdicts(probe, lambda: check_once(probe), healthy):
+            async for passed, _ in verdicts(probe, lambda: self._check(probe), healthy):
                 if not passed:
                     await self._thawed()
-                    await process.terminate(probe.action.get("terminationGracePeriodSeconds", self._grace))
+                    await self._end(process, probe.action.get("terminationGracePeriodSeconds", self._grace))
                 return passed
             return False
 
         async def follow_readiness(probe: Probe) -> None:
-            async for passed, _ in verdicts(probe, lambda: check_once(probe), False):
+            async for passed, _ in verdicts(probe, lambda: self._check(probe), False):
                 self.record.ready = passed
                 self._changed()
 
@@ -234,8 +258,11 @@ class Container:
             if readiness:
                 tasks.create_task(follow_readiness(readiness))
 
-    async def _execute(self, launch: Launch, command: Sequence[str]) -> str | None:
+    async def _execute(self, command: Sequence[str]) -> str | None:
         """Run a command in the container; what was wrong, or None."""
+        launch = self._launch
+        if launch is None:
+            return "the container is not running"
         output = Output(_MESSAGE_BYTES)
         try:
             process = await Launch(list(command), launch.env, launch.directory).start(self._sandbox, output)

@@ -1,6 +1,6 @@
 """One pod: its volumes, then its init containers one after the other, then its containers side by side.
 
-Init containers with a restartPolicy of their own (sidecars), ephemeral containers and lifecycle hooks are not run.
+Init containers with a restartPolicy of their own (sidecars), ephemeral containers and postStart hooks are not run.
 """
 
 import asyncio
