@@ -62,8 +62,8 @@ def test_references_are_expanded_as_kubernetes_does(text: str, expanded: str) ->
 
 
 def test_arguments_alone_are_the_command() -> None:
-    assert command_line({"args": ["dask", "worker", "$(NAME)"]}, BARE, {"NAME": "w"}) == ["dask", "worker", "w"]
-    assert command_line({"command": ["dask"], "args": ["worker"]}, BARE, {}) == ["dask", "worker"]
+    assert command_line({"args": ["dask", "worker"]}, BARE, str.upper) == ["DASK", "WORKER"]
+    assert command_line({"command": ["dask"], "args": ["worker"]}, BARE, str) == ["dask", "worker"]
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_arguments_alone_are_the_command() -> None:
 )
 def test_commands_and_arguments_take_the_places_of_the_image_s(container: dict[str, Any], argv: list[str]) -> None:
     image = Image(Path("/opt"), entrypoint=("tini", "--", "dask"), command=("--help",))
-    assert command_line(container, image, {}) == argv
+    assert command_line(container, image, str) == argv
 
 
 def test_a_container_without_a_command_has_nothing_to_run() -> None:
     with pytest.raises(ContainerConfigError, match="no command specified"):
-        command_line({}, BARE, {})
+        command_line({}, BARE, str)
 
 
 @pytest.mark.parametrize(

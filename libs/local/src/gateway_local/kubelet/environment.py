@@ -48,14 +48,15 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
     return _REFERENCE.sub(value, text)
 
 
-def command_line(container: Manifest, image: Image, variables: Mapping[str, str]) -> list[str]:
-    """`command` takes the place of the image's entry point and of its command, `args` that of its command."""
-    command, args = container.get("command"), container.get("args")
-    argv = [expand(part, variables) for part in (command or [])]
-    if not command:
-        argv += image.entrypoint
+def command_line(container: Manifest, image: Image, read: Callable[[str], str]) -> list[str]:
+    """`command` takes the place of the image's entry point and of its command, `args` that of its command.
+
+    `read` makes of a text in the manifest what the program is to see.
+    """
+    command, args = container.get("command") or [], container.get("args") or []
+    argv = [read(part) for part in command] or [*image.entrypoint]
     if args:
-        argv += [expand(part, variables) for part in args]
+        argv += [read(part) for part in args]
     elif not command:
         argv += image.command
     if not argv:

@@ -1,7 +1,7 @@
 """Ways into the cluster's network for what can't see it: programs that are not Python, and this machine's users.
 
-`HttpProxy` takes requests for names of services, by way of the variable HTTP_PROXY. `Gates` listens where a service of
-type NodePort or LoadBalancer says that it can be reached. Both hand bytes on to a ready pod, chosen at random.
+`SocksProxy` takes connections to names of services, by way of the variable HTTP_PROXY. `Gates` listens where a service
+of type NodePort or LoadBalancer says that it can be reached. Both hand bytes on to a ready pod, chosen at random.
 """
 
 import asyncio
@@ -12,7 +12,6 @@ import random
 import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
-from urllib.parse import urlsplit
 
 from gateway_common.resources import SERVICES, Manifest
 from gateway_local.apiserver.errors import StatusError
@@ -21,9 +20,9 @@ from gateway_local.kubelet.addresses import AddressRange
 from gateway_local.kubelet.services import Key, ServiceTable
 
 _CHUNK = 64 * 1024
-_HEAD_LIMIT = 64 * 1024
 _SUFFIXES = (".svc.cluster.local", ".svc")
-_BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+#: SOCKS 5: the version, a command, a sort of address, an answer, and the address in it that nobody reads.
+_VERSION, _CONNECT, _NAME, _UNREACHABLE, _NOWHERE = 5, 1, 3, 4, (0, 1, 0, 0, 0, 0, 0, 0)
 
 log = logging.getLogger(__name__)
 _random = random.SystemRandom()
@@ -56,42 +55,43 @@ class Relays:
         return task
 
     async def _serve(self, listening: socket.socket, handle: Callable[..., Coroutine[Any, Any, None]]) -> None:
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._spawn(handle(reader, writer))
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._spawn(handle(reader, writer))
 
-        server = await asyncio.start_server(connected, sock=listening, limit=_HEAD_LIMIT)
+        server = await asyncio.start_server(connected, sock=listening)
         try:
             await asyncio.Event().wait()
         finally:
             server.close()
 
 
-class HttpProxy:
-    """A proxy for HTTP/1.1 (RFC 9112, absolute-form) to services by their names. One request a connection."""
+class SocksProxy:
+    """A SOCKS 5 proxy (RFC 1928) to services by their names, for clients that leave names to their proxy."""
 
     def __init__(self, table: ServiceTable, relays: Relays, host: str) -> None:
         self._table = table
         listening = socket.create_server((host, 0))
-        self.url = f"http://{host}:{listening.getsockname()[1]}"
+        self.url = f"socks5://{host}:{listening.getsockname()[1]}"
         relays.listen(listening, self._handle)
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            request, _, fields = head.partition(b"\r\n")
-            method, target, version = request.decode("latin-1").split(" ")
-            url = urlsplit(target)
-            backend = self._choose(url.hostname or "", url.port or 80)
-            path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-            kept = [line for line in fields.split(b"\r\n") if line and not _is_hop_by_hop(line)]
-            origin = [f"{method} {path} {version}".encode("latin-1"), *kept, b"Connection: close", b"", b""]
-            peer = await asyncio.open_connection(*backend)
-        except (OSError, ValueError, LookupError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-            log.info("nothing to hand a request on to: %s", error)
-            writer.write(_BAD_GATEWAY)
+            _, count = await reader.readexactly(2)
+            await reader.readexactly(count)  # ways to say who one is, of which we take: not at all
+            writer.write(bytes([_VERSION, 0]))
+            version, command, _, kind = await reader.readexactly(4)
+            if (version, command, kind) != (_VERSION, _CONNECT, _NAME):
+                raise LookupError("only connections to names are handed on")
+            (length,) = await reader.readexactly(1)
+            name = (await reader.readexactly(length)).decode("ascii")
+            port = int.from_bytes(await reader.readexactly(2))
+            peer = await asyncio.open_connection(*self._choose(name, port))
+        except (OSError, ValueError, LookupError, asyncio.IncompleteReadError) as error:
+            log.info("nobody to hand a connection on to: %s", error)
+            writer.write(bytes([_VERSION, _UNREACHABLE, *_NOWHERE]))
             await _close(writer)
             return
-        peer[1].write(b"\r\n".join(origin))
+        writer.write(bytes([_VERSION, 0, *_NOWHERE]))
         await _exchange((reader, writer), peer)
 
     def _choose(self, host: str, port: int) -> tuple[str, int]:
@@ -181,10 +181,6 @@ class Gates:
         metadata = service["metadata"]
         with contextlib.suppress(StatusError):  # it is gone: the next thing to be told
             self._objects.patch(SERVICES, metadata["namespace"], metadata["name"], {"status": status}, "status")
-
-
-def _is_hop_by_hop(line: bytes) -> bool:
-    return line.partition(b":")[0].strip().lower() in (b"connection", b"proxy-connection", b"keep-alive")
 
 
 async def _exchange(left: Streams, right: Streams) -> None:

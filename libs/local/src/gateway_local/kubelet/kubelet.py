@@ -13,7 +13,7 @@ from gateway_local.apiserver.authentication import ServiceAccountTokens
 from gateway_local.apiserver.objects import Objects
 from gateway_local.following import log_failure
 from gateway_local.kubelet.dns import ClusterDNS
-from gateway_local.kubelet.forwarding import Gates, HttpProxy, Relays
+from gateway_local.kubelet.forwarding import Gates, Relays, SocksProxy
 from gateway_local.kubelet.images import Image, Images
 from gateway_local.kubelet.node import GENEROUS, LOW_ON_MEMORY, NodeAgent
 from gateway_local.kubelet.pod import PodWorker
@@ -80,7 +80,7 @@ class Kubelet(NodeAgent):
         table = ServiceTable(self._objects)
         ClusterDNS(table, cluster)
         Gates(self._objects, table, self._relays, self._addresses)
-        proxy = HttpProxy(table, self._relays, self._addresses.node_address)
+        proxy = SocksProxy(table, self._relays, self._addresses.node_address)
         table.start(self._loops)
         self._host = Host(
             objects=self._objects,

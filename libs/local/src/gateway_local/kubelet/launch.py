@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway_common.resources import Manifest
-from gateway_local.kubelet.environment import command_line, container_environment
+from gateway_local.kubelet.environment import command_line, container_environment, expand
 from gateway_local.kubelet.runtime import Process, StartFailed
 from gateway_local.kubelet.sandbox import Sandbox
 from gateway_local.kubelet.volumes import MountTable
@@ -31,7 +31,7 @@ class Launch:
         image = sandbox.host.images.find(container["image"])
         asked = container_environment(container, sandbox.context, sandbox.lookup)
         mounts = MountTable.of(container, sandbox.volumes)
-        argv = [mounts.rewrite(part) for part in command_line(container, image, asked)]
+        argv = command_line(container, image, lambda text: mounts.rewrite(expand(text, asked)))
         directory = mounts.rewrite(container.get("workingDir") or "") or sandbox.home(container["name"])
         return cls(argv, sandbox.environment(container, asked, image.environment), Path(directory))
 

@@ -132,9 +132,14 @@ class Sandbox:
             "NAMESPACE": metadata["namespace"],
             "CLUSTER": str(self.host.cluster),
             "PROXY": self.host.proxy,
+            "KEPT": os.pathsep.join(str(path) for path in self._own_directories()),
             "MOUNTS": "\n".join(f"{path}\t{directory}" for path, directory in mounts.mounts.items()),
         }
         return variables | {_SHIM_VARIABLE + name: value for name, value in shim.items()}
+
+    def _own_directories(self) -> list[Path]:
+        """Real paths that the pod is told, which are not to be taken for paths below a mount."""
+        return [self.host.scratch, self.host.temporary, POD_SHIM]
 
     def _api_variables(self) -> dict[str, str]:
         """Where clients look for the Kubernetes API. It is its own address: services' are routed for Python alone."""

@@ -39,6 +39,10 @@ NAMESPACE = os.environ.get(ENV + "NAMESPACE", "")
 CLUSTER = os.environ.get(ENV + "CLUSTER", "")  # the directory of dns/ and proxy/
 # "mount path\tdirectory" a line, the deepest first
 MOUNTS = [line.split("\t") for line in os.environ.get(ENV + "MOUNTS", "").splitlines()]
+# directories that are where they are: the kubelet's, and those that Python and its packages are in
+KEPT = tuple(
+    filter(None, [*os.environ.get(ENV + "KEPT", "").split(os.pathsep), sys.prefix, sys.base_prefix, *sys.path])
+)
 IP_BIND_ADDRESS_NO_PORT = 24  # linux/in.h; the socket module names it from Python 3.11 on
 
 read_file = open
@@ -186,12 +190,12 @@ def install_network() -> None:
 
 
 def translate(path: Any) -> Any:
-    """A path below a mount path, as it really is."""
+    """A path below a mount path, as it really is. What is real already stays, whatever is mounted above (/tmp, say)."""
     name = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
     if isinstance(name, str):
         for mount, directory in MOUNTS:
             if name == mount or name.startswith(mount + "/"):
-                return directory + name[len(mount) :]
+                return path if name.startswith(KEPT) else directory + name[len(mount) :]
     return path
 
 
