@@ -39,12 +39,15 @@ def decode(body: bytes) -> Manifest:
     """The object in a request's body. Raises NotUnderstood."""
     if not body.startswith(_MAGIC):
         raise NotUnderstood("the body does not begin as Kubernetes' protobuf does")
-    envelope = _message(_UNKNOWN)(body[len(_MAGIC) :])
-    about = envelope.get("typeMeta") or {}
-    fields = _KINDS.get(about.get("kind", ""))
-    if fields is None:
-        raise NotUnderstood(f"objects of kind {about.get('kind')!r} are understood as JSON only")
-    return {**about, **_message(fields)(envelope.get("raw", b""))}
+    try:
+        envelope = _message(_UNKNOWN)(body[len(_MAGIC) :])
+        about = envelope.get("typeMeta") or {}
+        fields = _KINDS.get(about.get("kind", ""))
+        if fields is None:
+            raise NotUnderstood(f"objects of kind {about.get('kind')!r} are understood as JSON only")
+        return {**about, **_message(fields)(envelope.get("raw", b""))}
+    except (UnicodeDecodeError, OverflowError, OSError) as error:  # no text, no time
+        raise NotUnderstood(str(error)) from error
 
 
 def _entries(data: bytes) -> Iterator[tuple[int, _Raw]]:
