@@ -13,6 +13,7 @@ from gateway_local.kubelet.environment import (
     container_environment,
     expand,
     field_value,
+    service_links,
 )
 from gateway_local.kubelet.images import Image
 
@@ -168,3 +169,24 @@ def test_what_is_optional_may_be_missing() -> None:
         "env": [{"name": "X", "valueFrom": {"secretKeyRef": reference}}],
     }
     assert container_environment(container, CONTEXT, lookup) == {}
+
+
+def test_services_of_the_namespace_are_told_by_variables() -> None:
+    ports = [{"name": "http-api", "port": 8000, "protocol": "TCP"}, {"name": "more", "port": 9000}]
+    hub = {"metadata": {"name": "proxy-public"}, "spec": {"clusterIP": "10.96.0.9", "ports": ports}}
+    headless = {"metadata": {"name": "headless"}, "spec": {"clusterIP": "None", "ports": ports}}
+    assert service_links([hub, headless]) == {
+        "PROXY_PUBLIC_SERVICE_HOST": "10.96.0.9",
+        "PROXY_PUBLIC_SERVICE_PORT": "8000",
+        "PROXY_PUBLIC_SERVICE_PORT_HTTP_API": "8000",
+        "PROXY_PUBLIC_SERVICE_PORT_MORE": "9000",
+        "PROXY_PUBLIC_PORT": "tcp://10.96.0.9:8000",
+        "PROXY_PUBLIC_PORT_8000_TCP": "tcp://10.96.0.9:8000",
+        "PROXY_PUBLIC_PORT_8000_TCP_PROTO": "tcp",
+        "PROXY_PUBLIC_PORT_8000_TCP_PORT": "8000",
+        "PROXY_PUBLIC_PORT_8000_TCP_ADDR": "10.96.0.9",
+        "PROXY_PUBLIC_PORT_9000_TCP": "tcp://10.96.0.9:9000",
+        "PROXY_PUBLIC_PORT_9000_TCP_PROTO": "tcp",
+        "PROXY_PUBLIC_PORT_9000_TCP_PORT": "9000",
+        "PROXY_PUBLIC_PORT_9000_TCP_ADDR": "10.96.0.9",
+    }

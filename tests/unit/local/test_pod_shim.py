@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway_local.apiserver.serving import self_signed
 from gateway_local.kubelet.sandbox import POD_SHIM
 
 
@@ -116,3 +117,45 @@ def test_files_are_found_below_their_mount_path(tmp_path: Path, expression: str)
 def test_it_costs_little_and_imports_nothing_of_ours() -> None:
     code = "import sys; print([m for m in ('asyncio', 'typing', 'random', 'gateway_local') if m in sys.modules])"
     assert run("import os; " + code, IP="127.30.0.9", HOSTNAME="me") == run(code)
+
+
+def test_what_is_real_already_is_no_path_below_a_mount(tmp_path: Path) -> None:
+    real, volume, kept = tmp_path / "real", tmp_path / "volume", tmp_path / "pods"
+    for directory in (real, volume, kept):
+        directory.mkdir()
+        (directory / "file").write_text(directory.name)
+    code = f"print(open({str(kept / 'file')!r}).read(), open({str(real / 'file')!r}).read())"
+    mounts = f"{real}\t{volume}\n{tmp_path}\t{real}"
+    assert run(code, IP="127.30.0.9", MOUNTS=mounts, KEPT=str(kept)) == "pods volume"
+
+
+def test_modules_find_their_own_files_whatever_is_mounted_above_them(tmp_path: Path) -> None:
+    (tmp_path / "beside.txt").write_text("here")
+    (tmp_path / "module.py").write_text(
+        "import importlib.resources, pathlib\nprint(pathlib.Path(__file__).with_name('beside.txt').read_text())"
+    )
+    mounts = f"{tmp_path}\t/nowhere"
+    assert run("import module", path=str(tmp_path), IP="127.30.0.9", MOUNTS=mounts) == "here"
+
+
+def test_certificates_below_a_mount_are_found_by_tls(tmp_path: Path) -> None:
+    _, certificate = self_signed("127.0.0.1")
+    (tmp_path / "ca.crt").write_bytes(certificate)
+    code = "import ssl; print(len(ssl.create_default_context(cafile='/etc/trust/ca.crt').get_ca_certs()))"
+    assert run(code, IP="127.30.0.9", MOUNTS=f"/etc/trust\t{tmp_path}") == "1"
+
+
+def test_what_asks_for_uvloop_gets_a_loop_in_the_pod_s_network(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, uvloop\n"
+        "async def main():\n"
+        "    server = await asyncio.start_server(lambda *_: None, '0.0.0.0', 0)\n"
+        "    print(server.sockets[0].getsockname()[0])\n"
+        "    server.close()\n"
+        "uvloop.install()\n"
+        "uvloop.run(main())\n"
+        "loop = uvloop.new_event_loop()\n"
+        "print(isinstance(loop, uvloop.Loop))\n"
+        "loop.close()\n"
+    )
+    assert run(code, IP="127.30.0.9", HOSTNAME="me", CLUSTER=str(tmp_path)).split() == ["127.30.0.9", "True"]

@@ -3,7 +3,7 @@
 import base64
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -78,6 +78,39 @@ def container_environment(container: Manifest, context: PodContext, lookup: Look
             value = expand(entry.get("value") or "", variables)
         variables[entry["name"]] = value
     return variables
+
+
+def service_links(services: Iterable[Manifest]) -> dict[str, str]:
+    """The variables that tell a pod of the services of its namespace, for a pod that does not decline them.
+
+    As k8s.io/kubernetes/pkg/kubelet/envvars: JupyterHub's services, among others, find each other by these.
+    """
+    variables: dict[str, str] = {}
+    for service in services:
+        address = service["spec"].get("clusterIP")
+        ports = service["spec"].get("ports") or []
+        if address in (None, "", "None") or not ports:
+            continue
+        name = service["metadata"]["name"].upper().replace("-", "_")
+        variables |= {f"{name}_SERVICE_HOST": address, f"{name}_SERVICE_PORT": str(ports[0]["port"])}
+        variables[f"{name}_PORT"] = _port_url(address, ports[0])
+        for port in ports:
+            if port.get("name"):
+                named = port["name"].upper().replace("-", "_")
+                variables[f"{name}_SERVICE_PORT_{named}"] = str(port["port"])
+            protocol = port.get("protocol") or "TCP"
+            prefix = f"{name}_PORT_{port['port']}_{protocol}"
+            variables |= {
+                prefix: _port_url(address, port),
+                f"{prefix}_PROTO": protocol.lower(),
+                f"{prefix}_PORT": str(port["port"]),
+                f"{prefix}_ADDR": address,
+            }
+    return variables
+
+
+def _port_url(address: str, port: Manifest) -> str:
+    return f"{(port.get('protocol') or 'TCP').lower()}://{address}:{port['port']}"
 
 
 def object_data(manifest: Manifest) -> dict[str, bytes]:

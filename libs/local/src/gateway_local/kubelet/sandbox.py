@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway_common.clock import Clock
-from gateway_common.resources import CONFIGMAPS, SECRETS, Manifest
+from gateway_common.resources import CONFIGMAPS, SECRETS, SERVICES, Manifest
 from gateway_local.apiserver.admission import DEFAULT_ACCOUNT
 from gateway_local.apiserver.authentication import ServiceAccountTokens
 from gateway_local.apiserver.objects import Objects
-from gateway_local.kubelet.environment import PodContext
+from gateway_local.kubelet.environment import PodContext, service_links
 from gateway_local.kubelet.images import Images
 from gateway_local.kubelet.runtime import Runtime
 from gateway_local.kubelet.volumes import MountTable, write_volumes
@@ -121,6 +121,7 @@ class Sandbox:
             "TMPDIR": str(self.temporary),
             "LANG": "C.UTF-8",
             "HOSTNAME": hostname,
+            **self._service_links(),
             **self._api_variables(),
             **{name: mounts.rewrite(value) for name, value in asked.items()},
         }
@@ -140,6 +141,11 @@ class Sandbox:
     def _own_directories(self) -> list[Path]:
         """Real paths that the pod is told, which are not to be taken for paths below a mount."""
         return [self.host.scratch, self.host.temporary, POD_SHIM]
+
+    def _service_links(self) -> dict[str, str]:
+        if self.pod["spec"].get("enableServiceLinks") is False:
+            return {}
+        return service_links(self.host.objects.list(SERVICES, self.pod["metadata"]["namespace"]))
 
     def _api_variables(self) -> dict[str, str]:
         """Where clients look for the Kubernetes API. It is its own address: services' are routed for Python alone."""
