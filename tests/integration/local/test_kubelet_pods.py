@@ -365,3 +365,28 @@ async def test_a_frozen_node_reports_nothing_until_it_is_thawed(node: Node) -> N
 async def test_a_pod_is_known_by_its_image(node: Node) -> None:
     running = await node.run(pod(), is_running)
     assert state(running)["image"] == IMAGE
+
+
+async def test_a_running_pod_sees_what_changes_in_its_config_map(node: Node) -> None:
+    node.objects.create(
+        CONFIGMAPS, {"metadata": {"name": "settings", "namespace": NAMESPACE}, "data": {"color": "red"}}
+    )
+    watching = (
+        "import time\n"
+        "seen = ''\n"
+        "while seen != 'blue':\n"
+        "    before, seen = seen, open('/etc/settings/color').read()\n"
+        "    if seen != before:\n"
+        "        print(seen, flush=True)\n"
+        "    time.sleep(0.02)\n"
+    )
+    mount = {"name": "settings", "mountPath": "/etc/settings"}
+    volume = {"name": "settings", "configMap": {"name": "settings"}}
+    node.objects.create(PODS, pod(container("python", "-c", watching, volumeMounts=[mount]), volumes=[volume]))
+    await node.wait("pod", is_running)
+    await node.wait_log("pod", "red")
+
+    node.objects.patch(CONFIGMAPS, NAMESPACE, "settings", {"data": {"color": "blue"}})
+
+    await node.wait("pod", phase_is("Succeeded"))
+    assert await node.log("pod") == "red\nblue\n"

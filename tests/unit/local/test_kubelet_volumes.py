@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway_local.kubelet.environment import PodContext
-from gateway_local.kubelet.volumes import MountTable, VolumeUnavailable, write_volumes
+from gateway_local.kubelet.volumes import MountTable, VolumeUnavailable, rewrite_volumes, write_volumes
 
 ENCODED = {name: base64.b64encode(data).decode() for name, data in {"dask.crt": b"CERT", "raw": b"\0"}.items()}
 SECRET = {"kind": "Secret", "data": ENCODED}
@@ -127,3 +127,30 @@ def test_files_have_the_modes_that_they_are_given(tmp_path: Path) -> None:
 def test_a_volume_that_can_not_be_had_says_why(tmp_path: Path, volume: dict[str, Any], problem: str) -> None:
     with pytest.raises(VolumeUnavailable, match=problem):
         written(tmp_path, **volume)
+
+
+def test_a_volume_follows_what_it_was_made_of(tmp_path: Path) -> None:
+    objects = {
+        ("ConfigMap", "one"): {"kind": "ConfigMap", "data": {"kept": "1", "dropped": "1"}},
+        ("ConfigMap", "two"): {"kind": "ConfigMap", "data": {"other": "1"}},
+    }
+    sources = [{"configMap": {"name": name}} for name in ("one", "two")]
+    volumes = [{"name": "both", "projected": {"sources": sources}}, {"name": "free", "emptyDir": {}}]
+    pod = {"metadata": {"name": "pod", "namespace": "dask"}, "spec": {"containers": [], "volumes": volumes}}
+    context = PodContext(pod, "127.1.0.2", "127.1.0.1")
+
+    def find(kind: str, name: str) -> dict[str, Any] | None:
+        return objects.get((kind, name))
+
+    directories = write_volumes(pod, context, find, tmp_path)
+    (directories["free"] / "own").write_text("mine")
+    objects["ConfigMap", "one"]["data"] = {"kept": "2", "added": "2"}
+
+    rewrite_volumes(pod, context, find, directories, ("ConfigMap", "one"))
+
+    files = {path.name: path.read_text() for path in directories["both"].iterdir()}
+    assert files == {"kept": "2", "added": "2", "other": "1"}
+    assert (directories["free"] / "own").read_text() == "mine"
+    del objects["ConfigMap", "one"]
+    rewrite_volumes(pod, context, find, directories, ("ConfigMap", "one"))
+    assert (directories["both"] / "kept").read_text() == "2"

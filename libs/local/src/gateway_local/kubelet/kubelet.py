@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway_common.clock import Clock, system_clock
-from gateway_common.resources import Manifest
+from gateway_common.resources import CONFIGMAPS, SECRETS, Manifest
 from gateway_local.apiserver.authentication import ServiceAccountTokens
 from gateway_local.apiserver.objects import Objects
 from gateway_local.following import log_failure
@@ -82,6 +82,8 @@ class Kubelet(NodeAgent):
         Gates(self._objects, table, self._relays, self._addresses)
         proxy = SocksProxy(table, self._relays, self._addresses.node_address)
         table.start(self._loops)
+        for resource in (SECRETS, CONFIGMAPS):
+            self._loops.follow(self._objects, resource, self._data_changed)
         self._host = Host(
             objects=self._objects,
             runtime=self._runtime,
@@ -137,6 +139,15 @@ class Kubelet(NodeAgent):
         worker = self._workers.pop(pod["metadata"]["uid"], None)
         if worker:
             self._spawn(self._clean_up(worker))
+
+    def _data_changed(self, change: str, manifest: Manifest) -> None:
+        """Kubernetes' kubelets find out within a minute or two; here volumes follow at once."""
+        if change != "MODIFIED":
+            return
+        metadata = manifest["metadata"]
+        for worker in self._workers.values():
+            if worker.sandbox.pod["metadata"]["namespace"] == metadata["namespace"]:
+                worker.sandbox.update_volumes(manifest["kind"], metadata["name"])
 
     def _spawn(self, ending: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(ending)

@@ -15,7 +15,7 @@ from gateway_local.apiserver.objects import Objects
 from gateway_local.kubelet.environment import PodContext, service_links
 from gateway_local.kubelet.images import Images
 from gateway_local.kubelet.runtime import Runtime
-from gateway_local.kubelet.volumes import MountTable, write_volumes
+from gateway_local.kubelet.volumes import MountTable, rewrite_volumes, write_volumes
 
 POD_SHIM = Path(__file__).parent / "podshim"
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -95,6 +95,12 @@ class Sandbox:
     def write_volumes(self) -> None:
         """Raises VolumeUnavailable."""
         self.volumes = write_volumes(self.pod, self.context, self.lookup, self.directory / "volumes")
+
+    def update_volumes(self, kind: str, name: str) -> None:
+        """After a change of a Secret or ConfigMap of the pod's namespace."""
+        if self.volumes:
+            changed = (kind, name)
+            rewrite_volumes(self.pod, self.context, self.lookup, self.volumes, changed)
 
     def home(self, container: str) -> Path:
         """A directory of the container's own: its working directory and HOME."""

@@ -6,6 +6,7 @@ the container's command, arguments and environment each path below a mount path 
 the paths that are given to `open` and its like, so that a path written in code works, too.
 """
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from gateway_local.kubelet.environment import (
     resource_value,
 )
 
-_PROJECTED = ("secret", "configMap", "downwardAPI", "serviceAccountToken")
+_OBJECT_KINDS = {"secret": "Secret", "configMap": "ConfigMap"}
 _OWNERS_ALONE = 0o600
 
 
@@ -68,46 +69,61 @@ def write_volumes(pod: Manifest, context: PodContext, lookup: Lookup, directory:
     }
 
 
+def rewrite_volumes(
+    pod: Manifest, context: PodContext, lookup: Lookup, volumes: Mapping[str, Path], changed: tuple[str, str]
+) -> None:
+    """Bring the volumes of a running pod up to date with a Secret or ConfigMap: (kind, name).
+
+    What is missing of it now stays as it was, as in Kubernetes.
+    """
+    for volume in pod["spec"].get("volumes") or []:
+        if any(_refers_to(kind, source, changed) for kind, source in _sources(volume)):
+            with contextlib.suppress(VolumeUnavailable):
+                _write_volume(volume, context, lookup, volumes[volume["name"]])
+
+
 def _write_volume(volume: Manifest, context: PodContext, lookup: Lookup, directory: Path) -> Path:
     if "hostPath" in volume:
         return Path(volume["hostPath"]["path"])
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    sources = _sources(volume)
+    if not sources and "projected" not in volume:  # an emptyDir, which is also what a volume without a kind is
+        return directory
+    mode = next(volume[kind] for kind in volume if kind != "name").get("defaultMode", _OWNERS_ALONE)
+    files: dict[str, _File] = {}
     try:
-        for kind in _PROJECTED:
-            if kind in volume:
-                mode = volume[kind].get("defaultMode", _OWNERS_ALONE)
-                _write_files(directory, _projection(kind, volume[kind], mode, context, lookup))
-                return directory
-        if "projected" in volume:
-            mode = volume["projected"].get("defaultMode", _OWNERS_ALONE)
-            for source in volume["projected"].get("sources") or []:
-                _write_source(directory, source, mode, context, lookup)
-            return directory
+        for kind, source in sources:
+            files |= _projection(kind, source, mode, context, lookup)
+        _replace_files(directory, files)
     except ContainerConfigError as error:
         raise VolumeUnavailable(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}') from error
-    if "emptyDir" in volume:
-        return directory
-    kinds = ", ".join(key for key in volume if key != "name")
-    raise VolumeUnavailable(f'volume "{volume["name"]}": this kubelet has no volumes of kind {kinds or "(none)"}')
+    return directory
 
 
-def _write_source(directory: Path, source: Manifest, mode: int, context: PodContext, lookup: Lookup) -> None:
-    for kind in _PROJECTED:
-        if kind in source:
-            _write_files(directory, _projection(kind, source[kind], mode, context, lookup))
-            return
-    raise ContainerConfigError(f"this kubelet projects no {', '.join(source)}")
+def _sources(volume: Manifest) -> list[tuple[str, Manifest]]:
+    """(kind, source) of all that a volume consists of; none for volumes that are not made of API objects."""
+    parts = (volume.get("projected") or {}).get("sources") or [volume]
+    return [(kind, part[kind]) for part in parts for kind in part if kind not in ("name", "projected", "emptyDir")]
+
+
+def _refers_to(kind: str, source: Manifest, changed: tuple[str, str]) -> bool:
+    return kind in _OBJECT_KINDS and (_OBJECT_KINDS[kind], _name_of(source)) == changed
+
+
+def _name_of(source: Manifest) -> str:
+    return str(source.get("secretName") or source.get("name"))
 
 
 def _projection(kind: str, source: Manifest, mode: int, context: PodContext, lookup: Lookup) -> dict[str, _File]:
-    """The files of a source of one of the kinds `_PROJECTED`. `mode` is for those that have none of their own."""
+    """The files of one source. `mode` is for those that have none of their own."""
     items = source.get("items") or []
     if kind == "downwardAPI":
         return {item["path"]: _File(_downward(item, context).encode(), item.get("mode", mode)) for item in items}
     if kind == "serviceAccountToken":
         return {source["path"]: _File(_issue_token(context).encode(), mode)}
-    kind = "Secret" if kind == "secret" else "ConfigMap"
-    name = source.get("secretName") or source["name"]
+    if kind not in _OBJECT_KINDS:
+        raise ContainerConfigError(f"this kubelet has no volumes of kind {kind}")
+    kind, name = _OBJECT_KINDS[kind], _name_of(source)
     manifest = lookup(kind, name)
     if manifest is None:
         if source.get("optional"):
@@ -138,12 +154,19 @@ def _downward(item: Manifest, context: PodContext) -> str:
     return resource_value(item["resourceFieldRef"], containers)
 
 
-def _write_files(directory: Path, files: Mapping[str, _File]) -> None:
+def _replace_files(directory: Path, files: Mapping[str, _File]) -> None:
+    """Make these the files of a directory. Whoever reads one meanwhile sees what was there, or what is."""
     for name, file in files.items():
         path = directory / name
         if not path.resolve().is_relative_to(directory.resolve()):
             raise ContainerConfigError(f"invalid path {name!r}: must stay inside of the volume")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=_OWNERS_ALONE)  # before the content: other users of this machine must not read it
-        path.write_bytes(file.content)
-        path.chmod(file.mode)
+        fresh = path.with_name(f"..{path.name}")
+        fresh.touch(mode=_OWNERS_ALONE)  # before the content: other users of this machine must not read it
+        fresh.write_bytes(file.content)
+        fresh.chmod(file.mode)
+        fresh.replace(path)
+    kept = {directory / name for name in files}
+    for path in list(directory.rglob("*")):
+        if path.is_file() and path not in kept:
+            path.unlink()
