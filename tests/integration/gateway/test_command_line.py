@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import httpx
@@ -45,6 +46,29 @@ def test_a_kill_leaves_nothing_behind(tmp_path: Path) -> None:
         assert "is up" in process.stdout.readline()
         children = psutil.Process(process.pid).children(recursive=True)
         process.kill()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+
+
+def test_a_bare_cluster_is_there_for_kubectl_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    kubectl = Path(sysconfig.get_path("scripts")) / "kubectl"
+    with subprocess.Popen(
+        [*COMMAND, "cluster", "--directory", str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        screen = ""
+        while "Ctrl-C" not in screen:
+            line = process.stdout.readline()
+            assert line, f"it ended early:\n{screen}"
+            screen += line
+        kubeconfig = re.search(r"KUBECONFIG=(\S+)", screen)
+        assert kubeconfig is not None
+        asked = [str(kubectl), "--kubeconfig", kubeconfig[1], "get", "nodes,customresourcedefinitions", "-o", "name"]
+        assert subprocess.check_output(asked, text=True).split() == ["node/local"]
+
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
     _, alive = psutil.wait_procs(children, timeout=10)
     assert alive == []
 

@@ -19,6 +19,7 @@ from gateway_common.resources import (
     Manifest,
     Resource,
 )
+from gateway_local.apiserver.traefik_crds import traefik_definitions
 from gateway_local.cluster import Cluster, gateway_images
 from gateway_local.resources import ROLEBINDINGS, ROLES
 from tests.kit.pods import container, is_ready, pod
@@ -46,7 +47,8 @@ SERVER = (
 @pytest.fixture
 async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
     images = {**gateway_images(), "example/python": Path(sys.prefix)}
-    async with Cluster(directory=tmp_path / "pods", images=images) as cluster:
+    definitions = traefik_definitions()
+    async with Cluster(directory=tmp_path / "pods", images=images, definitions=definitions) as cluster:
         yield cluster
 
 

@@ -1,4 +1,4 @@
-"""The command line: `dask-gateway-local up`, `dask-gateway-local run -- COMMAND`."""
+"""The command line: `dask-gateway-local up`, `dask-gateway-local run -- COMMAND`, `dask-gateway-local cluster`."""
 
 import argparse
 import asyncio
@@ -6,8 +6,10 @@ import os
 import re
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
+from gateway_local.cluster import Cluster, gateway_images
 from gateway_local.errors import LocalGatewayError
 from gateway_local.gateway import LocalGateway, LocalSettings
 
@@ -27,13 +29,25 @@ From Python:
 Ctrl-C stops it and everything that it started.
 """
 
+_CLUSTER_SCREEN = """\
+A Kubernetes cluster of one node is up. Its pods are processes of this machine, and their images are this environment.
+
+  export KUBECONFIG={kubeconfig}
+  helm upgrade --install dask-gateway charts/dask-gateway --namespace dask-gateway --create-namespace
+  kubectl get pods,services --all-namespaces
+
+  logs of pods  {logs}
+
+Ctrl-C stops it and everything that it started.
+"""
+
 
 def main() -> None:
     """Run the command that the arguments name; exits with its status."""
     arguments = _parser().parse_args()
-    work = _up(arguments) if arguments.command == "up" else _run(arguments)
+    work = {"up": _up, "run": _run, "cluster": _cluster}[arguments.command]
     try:
-        sys.exit(asyncio.run(work))
+        sys.exit(asyncio.run(work(arguments)))
     except LocalGatewayError as error:
         sys.exit(f"dask-gateway-local: {error}")
 
@@ -45,12 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start the gateway and keep it running until Ctrl-C")
     run = commands.add_parser("run", help="start the gateway, run a command with its address, stop the gateway")
-    for command in (up, run):
-        command.add_argument("--port", type=_port, default=8000, help="port on 127.0.0.1; 0: any (default: 8000)")
-        command.add_argument("--password", help="shared password of all users (default: any password will do)")
-        command.add_argument(
-            "--namespace", type=_namespace, default="dask-gateway", help="where clusters run (default: %(default)s)"
-        )
+    cluster = commands.add_parser("cluster", help="start a bare Kubernetes cluster, for Helm to install charts into")
+    for command in (up, run, cluster):
         command.add_argument("--directory", type=Path, help="where logs and pods' files go (default: a new one)")
         command.add_argument(
             "--image",
@@ -59,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
             default=[],
             metavar="NAME=ENVIRONMENT",
             help="let the virtual environment in a directory stand for a container image; may be repeated",
+        )
+    for command in (up, run):
+        command.add_argument("--port", type=_port, default=8000, help="port on 127.0.0.1; 0: any (default: 8000)")
+        command.add_argument("--password", help="shared password of all users (default: any password will do)")
+        command.add_argument(
+            "--namespace", type=_namespace, default="dask-gateway", help="where clusters run (default: %(default)s)"
         )
         command.add_argument(
             "--config",
@@ -111,6 +127,19 @@ async def _up(arguments: argparse.Namespace) -> int:
     interrupted = _interruption()
     async with _gateway(arguments) as gateway:
         _show(gateway)
+        await interrupted.wait()
+    return 0
+
+
+async def _cluster(arguments: argparse.Namespace) -> int:
+    interrupted = _interruption()
+    directory = arguments.directory or Path(tempfile.mkdtemp(prefix="dask-gateway-"))
+    directory.mkdir(parents=True, exist_ok=True)
+    pods = directory / "pods"
+    async with Cluster(directory=pods, images={**gateway_images(), **dict(arguments.image)}) as cluster:
+        kubeconfig = cluster.server.kubeconfig(directory / "kubeconfig")
+        sys.stdout.write(_CLUSTER_SCREEN.format(kubeconfig=kubeconfig, logs=pods / "logs"))
+        sys.stdout.flush()
         await interrupted.wait()
     return 0
 

@@ -17,8 +17,9 @@ from gateway_local.traefik import find_traefik
 from gateway_local.workloads import DeploymentController, JobController, ReplicaSetController
 
 _CONTROLLER_MANAGER = "kube-controller-manager"
-GATEWAY_IMAGE = "ghcr.io/dask/dask-gateway-server"
-TRAEFIK_IMAGES = ("traefik", "docker.io/traefik", "docker.io/library/traefik")
+_SERVICES_IMAGE = "ghcr.io/dask/dask-gateway-server"
+_USERS_IMAGE = "ghcr.io/dask/dask-gateway"
+_TRAEFIK_IMAGES = ("traefik", "docker.io/traefik", "docker.io/library/traefik")
 
 
 class Cluster:
@@ -31,7 +32,7 @@ class Cluster:
     images
         What stands for which image; see `Images`.
     definitions
-        CustomResourceDefinitions to begin with, beside Traefik's.
+        CustomResourceDefinitions to begin with. A cluster as it comes has none.
     simulated
         Run no process: pods go through their lives as `SimulatedKubelet` has it.
     """
@@ -46,7 +47,7 @@ class Cluster:
     ) -> None:
         #: Of whoever may do everything.
         self.token = secrets.token_urlsafe(32)
-        self.server = ApiServer(tokens=[self.token], definitions=definitions)
+        self.server = ApiServer(tokens=[self.token], definitions=definitions, has_traefik=False)
         self.objects = self.server.objects
         self._directory = directory
         self._images = images
@@ -61,7 +62,18 @@ class Cluster:
         await self.stop()
 
     async def start(self) -> None:
-        """Start everything. What is begun when this fails is stopped by `stop`."""
+        """Start everything. Nothing is left behind when that fails."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop everything, in the reverse order; no process is left."""
+        await self._running.aclose()
+
+    async def _start(self) -> None:
         await self.server.start("127.0.0.1", 0)
         self._running.push_async_callback(self.server.stop)
         controllers = self.objects.acting_as(_CONTROLLER_MANAGER)
@@ -77,10 +89,6 @@ class Cluster:
             await part.start()
             self._running.push_async_callback(part.stop)
 
-    async def stop(self) -> None:
-        """Stop everything, in the reverse order; no process is left."""
-        await self._running.aclose()
-
     def _kubelet(self) -> Kubelet:
         address = urlsplit(self.server.secure_url)
         kubelet = Kubelet(
@@ -95,7 +103,14 @@ class Cluster:
 
 
 def gateway_images() -> dict[str, Image]:
-    """What stands for the images of the gateway's chart. `LocalGatewayError` where there is no Traefik."""
+    """What stands for the images that the gateway's chart names: this program's own environment, and its Traefik.
+
+    `LocalGatewayError` where there is no Traefik.
+    """
     environment = Path(sys.prefix)
     start = (sys.executable, str(traefik_entrypoint.__file__), str(find_traefik()))
-    return {GATEWAY_IMAGE: Image(environment)} | dict.fromkeys(TRAEFIK_IMAGES, Image(environment, entrypoint=start))
+    return {
+        _SERVICES_IMAGE: Image(environment, command=("dask-gateway-api",)),
+        _USERS_IMAGE: Image(environment, command=("dask", "scheduler")),
+        **dict.fromkeys(_TRAEFIK_IMAGES, Image(environment, entrypoint=start)),
+    }

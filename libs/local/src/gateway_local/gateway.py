@@ -24,6 +24,7 @@ from gateway_common.errors import InvalidConfig
 from gateway_common.kube_configuration import own_namespace
 from gateway_common.resources import NAMESPACES
 from gateway_local.apiserver.server import ApiServer
+from gateway_local.apiserver.traefik_crds import traefik_definitions
 from gateway_local.cluster import Cluster
 from gateway_local.errors import LocalGatewayError
 from gateway_local.manifests import build_installation, dashboard_middlewares
@@ -123,7 +124,7 @@ class LocalGateway:
         self._cluster = Cluster(
             directory=self.directory / "pods",
             images={ClusterConfig.model_fields["image"].default: Path(sys.prefix), **self.settings.images},
-            definitions=[crd()],
+            definitions=[*traefik_definitions(), crd()],
             simulated=self.settings.simulated,
         )
         self._running.push_async_callback(self._cluster.stop)

@@ -53,6 +53,12 @@ def _ports(service: Manifest) -> str:
     return ",".join(f"{port['port']}/{port.get('protocol', 'TCP')}" for port in ports) or "<none>"
 
 
+def _external_address(service: Manifest) -> str:
+    ingress = service.get("status", {}).get("loadBalancer", {}).get("ingress") or ()
+    waiting = "<pending>" if service["spec"].get("type") == "LoadBalancer" else "<none>"
+    return ",".join(entry["ip"] for entry in ingress) or waiting
+
+
 def _node_status(node: Manifest) -> str:
     conditions = node.get("status", {}).get("conditions") or ()
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
@@ -99,6 +105,7 @@ SERVICES = (
     NAME,
     Column("Type", "string", lambda service: service["spec"].get("type")),
     Column("Cluster-IP", "string", lambda service: service["spec"].get("clusterIP") or "<none>"),
+    Column("External-IP", "string", _external_address),
     Column("Port(s)", "string", _ports),
     AGE,
 )

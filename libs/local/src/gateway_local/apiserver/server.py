@@ -41,7 +41,9 @@ class ApiServer:
         The bearer tokens of whoever may do everything. Empty: any request may, but those with the token of a service
         account, which may always do what the stored roles and bindings allow.
     definitions
-        CustomResourceDefinitions to begin with, beside Traefik's.
+        CustomResourceDefinitions to begin with.
+    has_traefik
+        Whether Traefik's definitions are among them.
     history
         Changes of each resource that watches can go back to.
     clock
@@ -53,6 +55,7 @@ class ApiServer:
         *,
         tokens: Iterable[str] = (),
         definitions: Iterable[Manifest] = (),
+        has_traefik: bool = True,
         history: int = HISTORY,
         clock: Clock = system_clock,
     ) -> None:
@@ -88,7 +91,7 @@ class ApiServer:
         self._tasks: list[asyncio.Task[None]] = []
         for name in _FIRST_NAMESPACES:
             self.objects.create(NAMESPACES, {"metadata": {"name": name}})
-        for definition in (*traefik_definitions(), *definitions):
+        for definition in (*(traefik_definitions() if has_traefik else ()), *definitions):
             self.objects.create(CRDS, definition)
 
     def register_log_source(self, source: LogSource) -> None:
