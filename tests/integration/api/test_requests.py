@@ -92,6 +92,7 @@ async def test_an_error_answer_starts_a_session_too(api: Api) -> None:
         b"token",
         b"",
         b"x" * 20_000,
+        b"Basic " + b"A" * 5_000_000,
     ],
 )
 async def test_credentials_that_are_none_are_answered_with_the_challenge(api: Api, value: bytes) -> None:

@@ -148,6 +148,8 @@ def _understood(answer: httpx.Response, read: Callable[[Mapping[str, Any]], T]) 
         raise AuthenticationRequired(tuple(answer.headers.get_list("WWW-Authenticate")))
     if answer.status_code == 429:
         raise TooManyAttempts(_retry_after(answer))
+    if answer.status_code == 413:
+        raise InvalidRequest("The request's headers are too long")
     document = _document(answer)
     if answer.status_code == 422:
         raise InvalidRequest(str(document.get("error", "")))

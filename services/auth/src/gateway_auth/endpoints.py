@@ -41,6 +41,7 @@ def auth_service(request: Request) -> AuthService:
 Service = Annotated[AuthService, Depends(auth_service)]
 
 
+_too_long: Responses = {413: {"model": ErrorModel, "description": "The body is too long."}}
 _refused: Responses = {
     401: {
         "model": ErrorModel,
@@ -60,7 +61,7 @@ _refused: Responses = {
         "model": ErrorModel,
         "description": "Whoever could say who the user is does not answer. `Retry-After` says when to try again.",
     },
-}
+} | _too_long
 _no_login: Responses = {404: {"model": ErrorModel, "description": "Browsers can't sign in by redirect here."}}
 
 
@@ -76,7 +77,7 @@ async def authenticate(body: AuthenticateRequest, service: Service) -> SessionMo
     "/login/start",
     summary="Begin to sign a browser in",
     response_model=StartedLoginModel,
-    responses=_no_login | {503: _refused[503]},
+    responses=_no_login | _too_long | {503: _refused[503]},
 )
 async def start_login(body: StartLoginRequest, service: Service) -> StartedLoginModel:
     """Say where the browser has to go, and what it has to keep until it comes back."""

@@ -14,9 +14,9 @@ LoginKind = Literal["jupyterhub", "oidc"]
 #: JSON Web Algorithms with a public key. A shared secret is no way to check other people's tokens.
 SignatureAlgorithm = Literal["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
 
-#: What bcrypt makes of a password: `$2b$12$` and 53 characters, of which the first 22 are the salt's 128 bits. Each step
-#: of cost doubles the time; `htpasswd` makes none above 17, which takes ten seconds.
-PASSWORD_HASH = r"^\$2[aby]\$(0[4-9]|1[0-7])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}$"
+#: What bcrypt makes of a password: `$2b$12$` and 53 characters, of which the first 22 are the salt. Each step of
+#: cost doubles the time; `htpasswd` makes none above 17, which takes ten seconds.
+PASSWORD_HASH = r"^\$2[aby]\$(0[4-9]|1[0-7])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}$"  # noqa: S105  # of hashes
 PasswordHash = Annotated[str, StringConstraints(pattern=PASSWORD_HASH)]
 
 
