@@ -201,9 +201,7 @@ async def test_a_body_that_is_not_as_described_is_the_callers_mistake(
 
 
 @pytest.mark.parametrize("path", ["/authenticate", "/login/start", "/login/finish"])
-async def test_a_body_that_is_too_long_is_refused_before_it_is_read_whole(
-    client: httpx.AsyncClient, path: str
-) -> None:
+async def test_a_body_that_is_too_long_is_refused_before_it_is_read_whole(client: httpx.AsyncClient, path: str) -> None:
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
