@@ -43,6 +43,7 @@ Service = Annotated[AuthService, Depends(auth_service)]
 
 _too_long: Responses = {413: {"model": ErrorModel, "description": "The body is too long."}}
 _refused: Responses = {
+    **_too_long,
     401: {
         "model": ErrorModel,
         "description": "No credentials, or not good ones. `WWW-Authenticate` says what to send.",
@@ -61,7 +62,7 @@ _refused: Responses = {
         "model": ErrorModel,
         "description": "Whoever could say who the user is does not answer. `Retry-After` says when to try again.",
     },
-} | _too_long
+}
 _no_login: Responses = {404: {"model": ErrorModel, "description": "Browsers can't sign in by redirect here."}}
 
 
