@@ -86,7 +86,7 @@ $(VENV)/.ready: requirements/dev.txt $(addsuffix /pyproject.toml,$(MEMBERS)) | .
 	$(UV) pip install -q -p $(VENV) --no-deps $(addprefix -e ,$(MEMBERS))
 	@touch $@
 
-$(RELEASED)/.ready: requirements/released.txt | .tools-or-uv
+$(RELEASED)/.ready: requirements/released.txt | .tools-or-uv setup-system
 	$(UV) venv -q --clear -p $(PYTHON) $(RELEASED)
 	$(UV) pip sync -q -p $(RELEASED) requirements/released.txt
 	@touch $@
