@@ -16,6 +16,7 @@ command_or krb5kdc krb5-kdc
 command_or kadmin.local krb5-admin-server
 command_or kinit krb5-user
 command_or curl curl
+command_or faketime faketime
 command_or npm npm
 command_or chromium chromium
 

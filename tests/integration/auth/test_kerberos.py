@@ -33,6 +33,20 @@ if reply:
     accept_reply(reply)
     print("the service is genuine", flush=True)
 """
+#: The service's program, alone: what it makes of a token.
+SERVICE_PROGRAM = """
+import asyncio, sys
+from gateway_auth.authenticators.base import UserRequest
+from gateway_auth.authenticators.kerberos.loading import load_kerberos
+from gateway_common.configuration.auth import AuthGroup
+
+async def main(keytab, token):
+    authenticator = load_kerberos(AuthGroup.model_validate({"kerberos": {"keytab": keytab}}))
+    await authenticator.start()
+    print(await authenticator.authenticate(UserRequest(headers={"authorization": f"Negotiate {token}"})))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -43,6 +57,15 @@ async def kdc(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Kdc]:
         await kdc.keytab(SERVICE, "service.keytab")
         await kdc.keytab("HTTP/elsewhere", "elsewhere.keytab")
         yield kdc
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def trusted(tmp_path_factory: pytest.TempPathFactory, kdc: Kdc) -> AsyncIterator[Kdc]:
+    """Another realm, whose users get tickets for the services of this one."""
+    async with running_kdc(tmp_path_factory.mktemp("trusted"), "OTHER.TEST") as other:
+        await kdc.let_in(other)
+        await other.user("carol")
+        yield other
 
 
 @asynccontextmanager
@@ -131,6 +154,39 @@ async def test_principals_become_users_by_realm_and_rule(
         answer = await ask(client, await token_of(kdc, user))
     assert answer.json().get("principal", {}).get("name") == name
     assert answer.status_code == (200 if name else 401)
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({}, None),
+        ({"realms": [REALM, "OTHER.TEST"]}, "carol"),
+        (
+            {"rules": ["RULE:[1:$1@$0](.*@OTHER[.]TEST)s/@.*/-other/", "DEFAULT"], "realms": ["OTHER.TEST"]},
+            "carol-other",
+        ),
+    ],
+)
+async def test_users_of_a_realm_that_is_trusted_get_in_only_where_the_gateway_trusts_it_too(
+    kdc: Kdc, trusted: Kdc, settings: dict[str, Any], name: str | None
+) -> None:
+    async with auth_of(kdc, **settings) as client:
+        answer = await ask(client, await token_of(trusted, "carol"))
+    assert answer.json().get("principal", {}).get("name") == name
+    assert answer.status_code == (200 if name else 401)
+
+
+async def test_a_ticket_that_has_expired_is_refused_and_the_user_is_told_by_their_own_program(kdc: Kdc) -> None:
+    fresh = await token_of(kdc, "alice")
+    async with auth_of(kdc) as client:
+        assert not await is_refused(client, fresh)
+    late = ["faketime", "-f", "+20m", sys.executable, "-c"]
+    environment = await kdc.ticket("alice", lifetime="10m")
+    with pytest.raises(AssertionError, match="expired"):
+        await kdc.run(*late, CLIENT, environment=environment)
+    token = await token_of(kdc, "alice")
+    keytab = str(kdc.directory / "service.keytab")
+    assert "expired" in await kdc.run(*late, SERVICE_PROGRAM, keytab, token)
 
 
 async def test_what_is_no_ticket_is_refused(kdc: Kdc) -> None:
