@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from gateway_auth.authenticators.kerberos.loading import load_kerberos
+from gateway_common.audit import configure_audit
 from gateway_common.configuration.auth import AuthGroup
 from gateway_common.errors import InvalidConfig
 from tests.kit.auth import auth_client
@@ -196,6 +198,20 @@ async def test_what_is_no_ticket_is_refused(kdc: Kdc) -> None:
             assert await is_refused(client, token), token[:40]
         nothing = await client.post("/authenticate", json={"headers": {}})
         assert (nothing.status_code, nothing.headers["www-authenticate"]) == (401, "Negotiate")
+
+
+async def test_no_ticket_is_in_the_log(
+    kdc: Kdc, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    configure_audit(enabled=True)
+    token = await token_of(kdc, "alice")
+    async with auth_of(kdc) as client:
+        reply = (await ask(client, token)).json()["headers"]["WWW-Authenticate"]
+        assert await is_refused(client, token)
+    said = caplog.text + "".join(capsys.readouterr())
+    assert '"outcome":"denied"' in said
+    assert not [secret for secret in (token, reply) if secret[-40:] in said]
 
 
 async def test_a_user_without_a_ticket_is_told_by_their_own_program(kdc: Kdc) -> None:
