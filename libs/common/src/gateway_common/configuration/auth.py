@@ -285,8 +285,9 @@ class AuthGroup(SettingsGroup):
     )
     signing_keys: tuple[Path, ...] = setting(
         (),
-        description="PEM files with EC P-256 private keys. The first signs; the others are still accepted, which is "
-        "how a key is rotated. Default: a key of this process, so that sessions end with it.",
+        description="PEM files with EC P-256 private keys, or directories of them, which count in the order of their "
+        "names. The first signs; the others are still accepted, which is how a key is rotated. Default: a key of this "
+        "process, so that sessions end with it.",
     )
     authenticator: AuthenticatorKind = setting(
         "simple", values="gateway.auth.type", description="How users authenticate."

@@ -23,7 +23,7 @@ from gateway_local.apiserver.podlogs import LogSource
 from gateway_local.apiserver.serving import Listener, self_signed
 from gateway_local.apiserver.storage import HISTORY, Storage
 from gateway_local.apiserver.terminating import Terminator
-from gateway_local.apiserver.traefik_crds import traefik_definitions
+from gateway_common.traefik_crds import traefik_definitions
 
 _FIRST_NAMESPACES = ("default", "kube-system")
 
