@@ -53,7 +53,8 @@ def build_schema() -> str:
 
 
 def _section(section: Section, indent: str) -> Iterator[str]:
-    for name, below in section.keys.items():
+    # what stands alone first: a section may be long
+    for name, below in sorted(section.keys.items(), key=lambda item: isinstance(item[1], Section)):
         if isinstance(below, Section):
             yield ""
             yield from _comment(_SECTIONS.get(".".join(below.path), ""), indent)
@@ -79,7 +80,8 @@ def _comment(text: str, indent: str) -> Iterator[str]:
 
 
 def _description(key: Key) -> str:
-    return f"{key.description} ({key.unit})" if key.unit else key.description
+    said = not key.unit or key.unit.lower() in key.description.lower()
+    return key.description if said else f"{key.description} ({key.unit})"
 
 
 def _object(section: Section) -> dict[str, Any]:
@@ -103,9 +105,10 @@ def _schema(below: Key | Section) -> dict[str, Any]:
 
 def _key(key: Key) -> dict[str, Any]:
     described = {"description": _description(key)}
-    if any(part in _FREE_FORM for part in key.path):
-        return described
-    return {**_or_null(_plain(TypeAdapter(key.type).json_schema())), **described}
+    schema = _or_null(_plain(TypeAdapter(key.type).json_schema()))
+    # a cluster's numbers may be text, as options' are
+    is_number = key.cluster_field and not {"object", "array", "string"} & set(schema.get("type", ()))
+    return described if is_number or any(part in _FREE_FORM for part in key.path) else {**schema, **described}
 
 
 def _plain(schema: Any) -> Any:
@@ -117,17 +120,14 @@ def _plain(schema: Any) -> Any:
     if "$ref" in schema:
         return {"type": "object"}
     known = {name: value for name, value in schema.items() if name in _KEYWORDS}
-    return {
-        name: value if name in ("enum", "const", "required") else _plain(value)
-        for name, value in known.items()
-    }
+    return {name: value if name in ("enum", "const", "required") else _plain(value) for name, value in known.items()}
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
     """What is empty in a values file is null."""
     if "anyOf" in schema:
-        parts = schema["anyOf"]
-        return {"anyOf": parts if {"type": "null"} in parts else [*parts, {"type": "null"}]}
+        parts = [part for part in schema["anyOf"] if part != {"type": "null"}]
+        return _or_null(parts[0]) if len(parts) == 1 else {"anyOf": [*parts, {"type": "null"}]}
     if "type" not in schema:
         return schema
     nullable = {**schema, "type": [schema["type"], "null"]}

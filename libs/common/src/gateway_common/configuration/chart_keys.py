@@ -64,7 +64,10 @@ def _gateway() -> Iterator[ChartKey]:
         "`extraConfig`.",
     )
     yield ChartKey(
-        "gateway.extraVolumes", list[Object], [], "More volumes of the same pods, as Kubernetes has them: keytabs, code."
+        "gateway.extraVolumes",
+        list[Object],
+        [],
+        "More volumes of the same pods, as Kubernetes has them: keytabs, code.",
     )
     yield ChartKey("gateway.extraVolumeMounts", list[Object], [], "Where they are mounted in the containers.")
     yield ChartKey("gateway.service.annotations", Texts, {}, "Annotations of the api's Service.")
@@ -87,8 +90,8 @@ def _auth() -> Iterator[ChartKey]:
         "gateway.auth.signingKeysSecretName",
         str,
         None,
-        "An existing Secret whose keys, in the order of their names, are PEM files with EC P-256 private keys: the first "
-        "signs sessions, the others are still accepted. Default: one is made at the first install, and kept.",
+        "An existing Secret whose keys, in the order of their names, are PEM files with EC P-256 private keys: the "
+        "first signs sessions, the others are still accepted. Default: one is made at the first install, and kept.",
     )
     hub = "gateway.auth.jupyterhub.apiTokenFromSecret"
     yield ChartKey(f"{hub}Name", str, "hub", "The Secret with the gateway's token, where `apiToken` is not set.")
@@ -195,7 +198,9 @@ def _cluster_wide() -> Iterator[ChartKey]:
     yield ChartKey(
         "crds.enabled", bool, True, "Install the resource definitions that the cluster lacks, and keep ours up to date."
     )
-    yield ChartKey("crds.keep", bool, True, "Leave them, and so all clusters' records, when the release is uninstalled.")
+    yield ChartKey(
+        "crds.keep", bool, True, "Leave them, and so all clusters' records, when the release is uninstalled."
+    )
     yield ChartKey(
         "networkPolicies.enabled",
         bool,
@@ -206,8 +211,8 @@ def _cluster_wide() -> Iterator[ChartKey]:
         "networkPolicies.blockedAddresses",
         list[str],
         ["169.254.169.254/32", "fd00:ec2::254/128"],
-        "Where schedulers and workers can't connect to: the cloud's metadata service, with the node's credentials. Empty "
-        "it where pods get their own credentials from there (GKE's workload identity).",
+        "Where schedulers and workers can't connect to: the cloud's metadata service, with the node's credentials. "
+        "Empty it where pods get their own credentials from there (GKE's workload identity).",
     )
     yield ChartKey(
         "podDisruptionBudgets.enabled", bool, True, "Let nodes be drained of one pod of each service at a time."
@@ -244,7 +249,9 @@ def _pod(prefix: str, whose: str) -> Iterator[ChartKey]:
 
 def _autoscaling(prefix: str, whose: str) -> Iterator[ChartKey]:
     where = f"{prefix}.autoscaling"
-    yield ChartKey(f"{where}.enabled", bool, False, f"Let Kubernetes choose the number of pods of {whose} by their CPU.")
+    yield ChartKey(
+        f"{where}.enabled", bool, False, f"Let Kubernetes choose the number of pods of {whose} by their CPU."
+    )
     yield ChartKey(f"{where}.minReplicas", Count, 2, "The least.")
     yield ChartKey(f"{where}.maxReplicas", Count, 10, "The most.")
     yield ChartKey(f"{where}.targetCPUUtilizationPercentage", Count, 80, "Percent of the CPU that they request.")

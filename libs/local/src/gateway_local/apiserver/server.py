@@ -10,6 +10,7 @@ import yaml
 
 from gateway_common.clock import Clock, system_clock
 from gateway_common.resources import CRDS, NAMESPACES, Manifest
+from gateway_common.traefik_crds import traefik_definitions
 from gateway_local.apiserver.builtin import builtin_kinds
 from gateway_local.apiserver.catalog import Catalog
 from gateway_local.apiserver.crds import definitions_kind, follow_definitions
@@ -23,7 +24,6 @@ from gateway_local.apiserver.podlogs import LogSource
 from gateway_local.apiserver.serving import Listener, self_signed
 from gateway_local.apiserver.storage import HISTORY, Storage
 from gateway_local.apiserver.terminating import Terminator
-from gateway_common.traefik_crds import traefik_definitions
 
 _FIRST_NAMESPACES = ("default", "kube-system")
 
