@@ -4,7 +4,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.kit.chart import CHART, FULLNAME, Manifest, operators_values, pods, render
+from gateway_common.crd import crd
+from gateway_common.traefik_crds import traefik_definitions
+from tests.kit.chart import CHART, FULLNAME, Manifest, chart, operators_values, pods, render
 
 SCALING = {"autoscaling": {"enabled": True, "minReplicas": 3}}
 VALUES: dict[str, Manifest] = {
@@ -139,3 +141,16 @@ def _shown(manifest: Manifest) -> Manifest:
         annotations = manifest["spec"]["template"]["metadata"].get("annotations", {})
         annotations.update({name: "..." for name in annotations if name.startswith("checksum/")})
     return manifest
+
+
+def test_the_definitions_are_those_of_the_model_and_stay_when_the_release_goes() -> None:
+    made = {m["metadata"]["name"]: m for m in render() if m["kind"] == "CustomResourceDefinition"}
+    known = {definition["metadata"]["name"]: definition for definition in [crd(), *traefik_definitions()]}
+    assert {name: m["spec"] for name, m in made.items()} == {name: m["spec"] for name, m in known.items()}
+    assert all(m["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"} for m in made.values())
+    assert chart().crds == [], "Helm would install them once and never again"
+
+    without = render({"traefik": {"installTraefik": False}, "crds": {"keep": False}})
+    (own,) = (m for m in without if m["kind"] == "CustomResourceDefinition")
+    assert (own["metadata"]["name"], own["metadata"].get("annotations")) == (crd()["metadata"]["name"], None)
+    assert not [m for m in render({"crds": {"enabled": False}}) if m["kind"] == "CustomResourceDefinition"]
