@@ -13,8 +13,9 @@ from gateway_controller.leader import Election, LeaseTiming
 from gateway_controller.lease import LeaseLock
 from gateway_controller.permissions import BACKEND_RULES, LEASE_RULES
 from gateway_controller.settings import lease_kube_settings, lease_place
-from tests.kit.controller import RunningController, World, eventually
+from tests.kit.controller import RunningController, World
 from tests.kit.recorded_calls import Access, allowed, recorded, recorder
+from tests.kit.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
