@@ -7,6 +7,8 @@ import pytest
 
 from tests.kit.chart import FULLNAME, NAMESPACE, Manifest, render
 
+COMPONENTS = {"api": "gateway", "auth": "auth", "controller": "controller", "proxy": "traefik"}
+DASK = ("scheduler", "worker")
 #: Labels of pods, as they come to Kubernetes.
 PODS: dict[str, dict[str, str]] = {
     **{
@@ -15,52 +17,29 @@ PODS: dict[str, dict[str, str]] = {
             "app.kubernetes.io/instance": "dg",
             "app.kubernetes.io/component": component,
         }
-        for name, component in (
-            ("api", "gateway"),
-            ("auth", "auth"),
-            ("controller", "controller"),
-            ("proxy", "traefik"),
-        )
+        for name, component in COMPONENTS.items()
     },
-    "scheduler": {
-        "gateway.dask.org/instance": FULLNAME,
-        "gateway.dask.org/cluster": "c0ffee",
-        "app.kubernetes.io/component": "dask-scheduler",
-    },
-    "worker": {
-        "gateway.dask.org/instance": FULLNAME,
-        "gateway.dask.org/cluster": "c0ffee",
-        "app.kubernetes.io/component": "dask-worker",
+    **{
+        name: {
+            "gateway.dask.org/instance": FULLNAME,
+            "gateway.dask.org/cluster": "c0ffee",
+            "app.kubernetes.io/component": f"dask-{name}",
+        }
+        for name in DASK
     },
     "of another gateway": {"gateway.dask.org/instance": "other", "gateway.dask.org/cluster": "c0ffee"},
     "a stranger": {"app": "shop"},
 }
+PORTS = (8000, 8001, 8786, 8787, 8788, 40000)
 #: Who connects where: all that is needed, and nothing else.
 FLOWS = {
-    ("proxy", "api", 8000),
-    ("scheduler", "api", 8000),
-    ("worker", "api", 8000),
     ("api", "auth", 8001),
-    ("proxy", "scheduler", 8786),
-    ("proxy", "scheduler", 8787),
-    ("proxy", "worker", 8786),
-    ("proxy", "worker", 8787),
-    ("api", "scheduler", 8788),
-    ("api", "worker", 8788),
-    *(
-        (one, other, port)
-        for one in ("scheduler", "worker")
-        for other in ("scheduler", "worker")
-        for port in (8786, 8787)
-    ),
-    *(
-        (one, other, port)
-        for one in ("scheduler", "worker")
-        for other in ("scheduler", "worker")
-        for port in (8788, 40000)
-    ),
+    *((one, "api", 8000) for one in ("proxy", *DASK)),
+    *(("proxy", other, port) for other in DASK for port in (8786, 8787)),
+    *(("api", other, 8788) for other in DASK),
+    # workers listen at any port
+    *((one, other, port) for one in DASK for other in DASK for port in PORTS),
 }
-PORTS = (8000, 8001, 8786, 8787, 8788, 40000)
 
 
 def policies(values: Manifest | None = None) -> list[Manifest]:
@@ -111,13 +90,9 @@ def test_users_pods_reach_what_they_need_and_no_metadata() -> None:
     (rule,) = policy["spec"]["egress"]
     assert "ports" not in rule
     blocks = [peer["ipBlock"] for peer in rule["to"] if "ipBlock" in peer]
-    for address, reachable in (
-        ("169.254.169.254", False),
-        ("fd00:ec2::254", False),
-        ("8.8.8.8", True),
-        ("2001:db8::1", True),
-    ):
-        assert any(_holds(block, address) for block in blocks) is reachable, address
+    reachable = {"169.254.169.254": False, "fd00:ec2::254": False, "8.8.8.8": True, "2001:db8::1": True}
+    for address, is_reachable in reachable.items():
+        assert any(_holds(block, address) for block in blocks) is is_reachable, address
 
 
 def _holds(block: Any, address: str) -> bool:
