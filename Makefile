@@ -27,7 +27,8 @@ PIN_IMAGE = $(UV) pip compile -q --universal --python-version 3.11 --generate-ha
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-system setup-tests demo check test test-versions test-isolated bench images dist sbom docs pins clean
+.PHONY: help setup setup-system setup-tests demo check test test-versions test-isolated \
+	bench images dist sbom docs pins clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -129,12 +130,12 @@ $(RELEASE)/.ready: requirements/release.txt | .tools-or-uv
 .venv-image-server/.ready: images/install.sh requirements/images/server.txt $(addsuffix /pyproject.toml,$(MEMBERS)) \
 	| setup-system
 	rm -rf $(@D)
-	images/install.sh server $(CURDIR)/$(@D) libs/common $(wildcard services/*)
+	PYTHON=$(PYTHON) images/install.sh server $(CURDIR)/$(@D) libs/common $(wildcard services/*)
 	@touch $@
 
 .venv-image-dask/.ready: images/install.sh requirements/images/dask.txt libs/client/pyproject.toml | setup-system
 	rm -rf $(@D)
-	images/install.sh dask $(CURDIR)/$(@D) libs/client
+	PYTHON=$(PYTHON) images/install.sh dask $(CURDIR)/$(@D) libs/client
 	@touch $@
 
 # Built from source, with the system's Kerberos: so it is for tests only, and `make demo` needs no compiler.

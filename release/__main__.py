@@ -1,4 +1,4 @@
-"""The command: `python -m release version | bump VERSION | dist | sbom`."""
+"""The command: `python -m release version | bump VERSION | notes | dist | sbom`."""
 
 import argparse
 import os
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from release.changelog import read_notes
 from release.chart import build_chart
 from release.packages import build_packages
 from release.places import DIST, ROOT
@@ -20,6 +21,9 @@ def main() -> None:
     commands.add_parser("version", help="print the version; exit with 1 if there are several")
     bump = commands.add_parser("bump", help="change the version everywhere")
     bump.add_argument("version", metavar="VERSION")
+    commands.add_parser(
+        "notes", help="print what CHANGELOG.md says of the version; exit with 1 if it is not yet released"
+    )
     for name, what in (("dist", "wheels, source packages, chart and bills of materials"), ("sbom", "the latter alone")):
         commands.add_parser(name, help=f"build {what}").add_argument("--directory", type=Path, default=DIST)
     arguments = parser.parse_args()
@@ -33,9 +37,12 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.command == "version":
         print(read_version())
         return
+    if arguments.command == "notes":
+        print(read_notes(read_version()))
+        return
     if arguments.command == "bump":
         write_version(arguments.version)
-        print("Now `make docs`, and a heading in CHANGELOG.md.")
+        print("docs/releasing.md says what comes next.")
         return
     read_version()
     directory, epoch = arguments.directory.resolve(), _epoch()

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway_common.names import APP_NAME, COMPONENT_LABEL, NAME_LABEL
+from gateway_common.names import APP_NAME, COMPONENT_LABEL, NAME_LABEL, SCHEDULER_COMPONENT
 from gateway_common.resources import PODS, Manifest
 from gateway_local.gateway import LocalGateway, LocalSettings
 from tests.integration.gateway.conftest import PASSWORD
 
 ROOT = Path(__file__).parents[3]
-VALUES = ROOT / "tests/data/gateway/installation.yaml"
+VALUES = ROOT / "tests/e2e/values.yaml"
 NAMESPACE = "dask-gateway"
 #: Services by the component that charts label their pods with.
 COMPONENTS = {"gateway": "api", "controller": "controller"}
@@ -63,13 +63,14 @@ def _pod(component: str, number: int) -> Manifest:
 async def test_all_of_them_pass_here(tmp_path: Path, released_environment: Path) -> None:
     settings = LocalSettings(port=0, password=PASSWORD, directory=tmp_path, namespace=NAMESPACE, config=[VALUES])
     async with LocalGateway(settings) as gateway, pods_of_services(gateway):
-        output = await run_e2e(
+        output = await run(
+            *("pytest", "-q", "-p", "no:cacheprovider", "--deselect", ELSEWHERE, "tests/e2e"),
             KUBECONFIG=str(gateway.kubeconfig),
             GATEWAY_ADDRESS=gateway.address,
             GATEWAY_PASSWORD=PASSWORD,
             GATEWAY_NAMESPACE=NAMESPACE,
             GATEWAY_RELEASED_PYTHON=str(released_environment / "bin/python"),
-            GATEWAY_UNSTARTABLE='{"image": "example.org/none:1"}',
+            GATEWAY_UNSTARTABLE='{"kind": "unstartable"}',
             GATEWAY_CLUSTERS_PER_USER="2",
         )
     assert "17 passed" in output, output
@@ -77,17 +78,32 @@ async def test_all_of_them_pass_here(tmp_path: Path, released_environment: Path)
     assert gateway.processes["api"].restarts == gateway.processes["controller"].restarts == 1
 
 
+async def test_a_cluster_at_work_is_held_against_what_a_command_does(tmp_path: Path) -> None:
+    settings = LocalSettings(port=0, directory=tmp_path, namespace=NAMESPACE)
+    async with LocalGateway(settings) as gateway, pods_of_services(gateway):
+        variables = {"KUBECONFIG": str(gateway.kubeconfig), "GATEWAY_ADDRESS": gateway.address}
+        delete = [Path(sys.executable).with_name("kubectl"), "delete", "pods", "--namespace", NAMESPACE, "--selector"]
+        services = f"{COMPONENT_LABEL} in ({','.join(COMPONENTS)})"
+        output = await run("tests.e2e.survives", "--", *delete, services, **variables)
+        assert "tasks while it ran" in output
+        assert gateway.processes["api"].restarts == 1
+
+        with pytest.raises(AssertionError, match="the client has lost its connection"):
+            await run("tests.e2e.survives", "--", *delete, f"{COMPONENT_LABEL}={SCHEDULER_COMPONENT}", **variables)
+        with pytest.raises(AssertionError, match="false exited with 1"):
+            await run("tests.e2e.survives", "--", "false", **variables)
+
+
 async def test_without_an_installation_they_are_skipped_and_say_so() -> None:
-    output = await run_e2e(KUBECONFIG="", GATEWAY_ADDRESS="")
+    output = await run("pytest", "-q", "-p", "no:cacheprovider", "tests/e2e", KUBECONFIG="", GATEWAY_ADDRESS="")
     assert "KUBECONFIG and GATEWAY_ADDRESS not set" in output
     assert "passed" not in output
 
 
-async def run_e2e(**variables: str) -> str:
-    """Run them as a program of its own; raises AssertionError with what it says if one fails."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--deselect", ELSEWHERE, "tests/e2e"]
+async def run(module: str, *arguments: str | Path, **variables: str) -> str:
+    """Run a Python module at the root of the repository; raises AssertionError with what it says if it fails."""
     process = await asyncio.create_subprocess_exec(
-        *command,
+        *(sys.executable, "-m", module, *arguments),
         cwd=ROOT,
         env={**os.environ, **variables},
         stdout=asyncio.subprocess.PIPE,
