@@ -32,6 +32,8 @@ class Installation:
     #: Whether dashboards are routed as HTTPS.
     proxy_tls: bool = False
     proxy_route_labels: dict[str, str] = field(default_factory=dict)
+    #: Whether Dask's containers have a restricted security context.
+    restricted_pods: bool = False
 
 
 def installation_of(configuration: Configuration) -> Installation:
@@ -49,4 +51,5 @@ def installation_of(configuration: Configuration) -> Installation:
         proxy_host="" if configuration.dashboards.host else group.proxy_host,
         proxy_tls=group.proxy_tls,
         proxy_route_labels=group.proxy_route_labels,
+        restricted_pods=configuration.restricted_pods,
     )
