@@ -30,7 +30,9 @@ def test_all_parts_have_one_version() -> None:
 
 
 def test_images_are_tagged_and_labelled_with_it() -> None:
-    planned = subprocess.run(["make", "-n", "images"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    planned = subprocess.run(
+        ["make", "--no-print-directory", "-n", "images"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert planned.split() == ["images/build.sh", "ghcr.io/dask", read_version()]
     script = (ROOT / "images/build.sh").read_text()
     assert f"${{IMAGES:-{' '.join(IMAGES)}}}" in script
