@@ -7,18 +7,28 @@ VENV := .venv
 RELEASED := .venv-released
 JUPYTERHUB := .venv-jupyterhub
 HUB_PROXY := .tools/hub-proxy
+RELEASE := .venv-release
+IMAGE_ENVIRONMENTS := .venv-image-server .venv-image-dask
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+REGISTRY ?= ghcr.io/dask
 UV := $(shell command -v uv || echo .tools/bin/uv)
 BIN := $(VENV)/bin
 MEMBERS := $(wildcard libs/*) $(wildcard services/*)
-CODE := $(MEMBERS) tests benchmarks examples docs
+CODE := $(MEMBERS) tests benchmarks examples docs images release
 OTHER_PYTHONS := 3.12 3.13 3.14
 # Tests side by side. Most of them wait for something most of the time.
 TESTERS ?= 4
 
+# An image holds the versions that the tests run with.
+PIN_IMAGE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
+	-c requirements/dev.txt -c requirements/kerberos.txt \
+	--no-emit-package dask-gateway-common --custom-compile-command "make pins"
+
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-system setup-tests demo check test test-versions test-isolated bench docs pins clean
+.PHONY: help setup setup-system setup-tests demo check test test-versions test-isolated \
+	bench images dist sbom docs pins clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -31,7 +41,7 @@ demo: setup  ## Start a gateway on this machine and compute on a cluster (KEEP=1
 check: setup  ## Formatting, lint, types, import rules, generated files
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
-	$(BIN)/mypy $(wildcard libs/*/src/*) $(wildcard services/*/src/*)
+	$(BIN)/mypy $(wildcard libs/*/src/*) $(wildcard services/*/src/*) release
 	$(BIN)/lint-imports
 	$(BIN)/python docs/build.py --check
 
@@ -48,13 +58,23 @@ test-isolated: setup  ## Install each member alone and import all of it: does it
 bench: setup-tests  ## Measure, and print a table and JSON
 	$(BIN)/python -m benchmarks $(ARGS)
 
+images:  ## Build the container images with docker, podman or buildah (IMAGES="api dask", ENGINE=, REGISTRY=, ARGS=)
+	images/build.sh $(REGISTRY) $(VERSION) $(ARGS)
+
+dist: $(RELEASE)/.ready  ## Build wheels, source packages, the chart and bills of materials into dist/
+	$(RELEASE)/bin/python -m release dist
+
+sbom: $(RELEASE)/.ready  ## Write what each image holds into dist/, as CycloneDX
+	$(RELEASE)/bin/python -m release sbom
+
 docs: setup  ## Write the generated files anew
 	$(BIN)/python docs/build.py
 
 setup-system:  ## Install the system packages that the tests need: a KDC, Node.js, Chromium
 	@tests/system_packages.sh $(PYTHON)
 
-setup-tests: setup $(VENV)/.kerberos $(RELEASED)/.ready $(JUPYTERHUB)/.ready $(HUB_PROXY)/.ready  ## Install all that tests need
+setup-tests: setup $(VENV)/.kerberos $(RELEASED)/.ready $(JUPYTERHUB)/.ready $(HUB_PROXY)/.ready \
+	$(RELEASE)/.ready $(addsuffix /.ready,$(IMAGE_ENVIRONMENTS))  ## Install all that tests need
 
 pins: .tools-or-uv  ## Resolve the dependencies anew and write requirements/
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade --group dev \
@@ -66,6 +86,16 @@ pins: .tools-or-uv  ## Resolve the dependencies anew and write requirements/
 		--custom-compile-command "make pins" requirements/jupyterhub.in -o requirements/jupyterhub.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade -c requirements/dev.txt \
 		--custom-compile-command "make pins" requirements/kerberos.in -o requirements/kerberos.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade \
+		--custom-compile-command "make pins" requirements/release.in -o requirements/release.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade \
+		--custom-compile-command "make pins" requirements/images/build.in -o requirements/images/build.txt
+	$(PIN_IMAGE) services/api/pyproject.toml -o requirements/images/api.txt
+	$(PIN_IMAGE) --extra kerberos services/auth/pyproject.toml -o requirements/images/auth.txt
+	$(PIN_IMAGE) services/controller/pyproject.toml -o requirements/images/controller.txt
+	$(PIN_IMAGE) --extra kerberos $(wildcard services/*/pyproject.toml) requirements/images/server.in \
+		-o requirements/images/server.txt
+	$(PIN_IMAGE) libs/client/pyproject.toml requirements/images/dask.in -o requirements/images/dask.txt
 	npm install --prefix requirements/hub-proxy --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 
 clean:  ## Remove everything that was installed or built here
@@ -86,9 +116,26 @@ $(VENV)/.ready: requirements/dev.txt $(addsuffix /pyproject.toml,$(MEMBERS)) | .
 	$(UV) pip install -q -p $(VENV) --no-deps $(addprefix -e ,$(MEMBERS))
 	@touch $@
 
-$(RELEASED)/.ready: requirements/released.txt | .tools-or-uv
+$(RELEASED)/.ready: requirements/released.txt | .tools-or-uv setup-system
 	$(UV) venv -q --clear -p $(PYTHON) $(RELEASED)
 	$(UV) pip sync -q -p $(RELEASED) requirements/released.txt
+	@touch $@
+
+$(RELEASE)/.ready: requirements/release.txt | .tools-or-uv
+	$(UV) venv -q --clear -p $(PYTHON) $(RELEASE)
+	$(UV) pip sync -q -p $(RELEASE) requirements/release.txt
+	@touch $@
+
+# What images hold, made as they make it.
+.venv-image-server/.ready: images/install.sh requirements/images/server.txt $(addsuffix /pyproject.toml,$(MEMBERS)) \
+	| setup-system
+	rm -rf $(@D)
+	PYTHON=$(PYTHON) images/install.sh server $(CURDIR)/$(@D) libs/common $(wildcard services/*)
+	@touch $@
+
+.venv-image-dask/.ready: images/install.sh requirements/images/dask.txt libs/client/pyproject.toml | setup-system
+	rm -rf $(@D)
+	PYTHON=$(PYTHON) images/install.sh dask $(CURDIR)/$(@D) libs/client
 	@touch $@
 
 # Built from source, with the system's Kerberos: so it is for tests only, and `make demo` needs no compiler.

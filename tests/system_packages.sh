@@ -15,6 +15,8 @@ file_or /usr/include/gssapi/gssapi.h libkrb5-dev
 command_or krb5kdc krb5-kdc
 command_or kadmin.local krb5-admin-server
 command_or kinit krb5-user
+command_or curl curl
+command_or faketime faketime
 command_or npm npm
 command_or chromium chromium
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from gateway_api.app import create_app
 from gateway_api.clusters.repository import ClusterRepository
@@ -31,7 +32,7 @@ INSTANCE = "test"
 class CountingTransport(httpx.AsyncBaseTransport):
     """Calls the auth service in this process, counts the calls, and can be cut."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._transport = httpx.ASGITransport(app)
         self.paths: list[str] = []
         self.cut = False
@@ -127,7 +128,7 @@ async def running_api(
     kube: KubeSettings,
     namespace: str,
     *,
-    auth: FastAPI | None = None,
+    auth: ASGIApp | None = None,
     api: Mapping[str, Any] | None = None,
     namespaces: Sequence[str] = (),
     **settings: Any,

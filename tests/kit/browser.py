@@ -1,9 +1,10 @@
 """A real browser: Debian's Chromium, without a window, driven by Playwright."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, BrowserContext, async_playwright
 
 PROGRAM = "/usr/bin/chromium"
 #: It is root's in containers, and has nothing to ask of the internet.
@@ -26,3 +27,18 @@ async def running_browser(*arguments: str) -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
+
+
+@asynccontextmanager
+async def running_profile(
+    directory: Path, *arguments: str, environment: Mapping[str, str]
+) -> AsyncIterator[BrowserContext]:
+    """A browser with a user's own profile. Contexts of `running_browser` are private windows, which show no tickets."""
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            directory, executable_path=PROGRAM, args=[*_ARGUMENTS, *arguments], env={**environment}
+        )
+        try:
+            yield context
+        finally:
+            await context.close()

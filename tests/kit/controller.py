@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
 from uuid import uuid4
@@ -25,7 +25,7 @@ from gateway_common.resources import (
 )
 from gateway_controller.controller import Controller, Elect
 from gateway_controller.leader import Work
-from tests.kit.waiting import until
+from tests.kit.waiting import eventually, until
 
 T = TypeVar("T")
 STATUS_WRITE = ("patch", "daskclusters")
@@ -37,14 +37,6 @@ CHILDREN: tuple[tuple[Resource, Callable[[str], str]], ...] = (
     (INGRESSROUTES, service_name),
     (INGRESSROUTETCPS, service_name),
 )
-
-
-async def eventually(probe: Callable[[], Awaitable[T | None]], seconds: float = 60.0) -> T:
-    """The probe's first answer that is true; raises TimeoutError after so many seconds."""
-    async with asyncio.timeout(seconds):
-        while not (answer := await probe()):  # noqa: ASYNC110  # no event announces what a server holds
-            await asyncio.sleep(0.01)
-        return answer
 
 
 class MortalClient(KubeClient):

@@ -13,7 +13,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway_local.ports import free_port
-from tests.kit.controller import eventually
+from tests.kit.waiting import eventually
 
 #: A series: its name, and its labels in the order of their names.
 Series = tuple[str, tuple[tuple[str, str], ...]]

@@ -12,25 +12,28 @@ from gateway_local.ports import free_port
 
 REALM = "GATEWAY.TEST"
 PASSWORD = "kerberos password"
-_CLIENTS = f"""[libdefaults]
- default_realm = {REALM}
+_CLIENTS = """[libdefaults]
+ default_realm = {realm}
  rdns = false
  dns_canonicalize_hostname = false
  dns_lookup_kdc = false
  udp_preference_limit = 1
 [realms]
- {REALM} = {{{{
-  kdc = 127.0.0.1:{{port}}
- }}}}
+{kdcs}
+[domain_realm]
+ localhost = {services}
 """
-_KDC = f"""[kdcdefaults]
- kdc_listen = 127.0.0.1:{{port}}
- kdc_tcp_listen = 127.0.0.1:{{port}}
+_KDC_OF_REALM = """ {realm} = {{
+  kdc = 127.0.0.1:{port}
+ }}"""
+_KDC = """[kdcdefaults]
+ kdc_listen = 127.0.0.1:{port}
+ kdc_tcp_listen = 127.0.0.1:{port}
 [realms]
- {REALM} = {{{{
-  database_name = {{directory}}/principals
-  key_stash_file = {{directory}}/stash
- }}}}
+ {realm} = {{
+  database_name = {directory}/principals
+  key_stash_file = {directory}/stash
+ }}
 """
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 
@@ -38,8 +41,10 @@ _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 class Kdc:
     """Principals, their keys, and tickets in files. Programs find it by `environment`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, realm: str = REALM) -> None:
         self.directory = directory
+        self.realm = realm
+        self.port = free_port()
         self._process: Process | None = None
         self.environment = {
             **os.environ,
@@ -49,16 +54,16 @@ class Kdc:
         }
 
     async def start(self) -> None:
-        port = free_port()
-        (self.directory / "krb5.conf").write_text(_CLIENTS.format(port=port))
-        (self.directory / "kdc.conf").write_text(_KDC.format(port=port, directory=self.directory))
-        await self.run("kdb5_util", "create", "-s", "-r", REALM, "-P", "master")
+        self._tell_clients(self)
+        settings = _KDC.format(port=self.port, realm=self.realm, directory=self.directory)
+        (self.directory / "kdc.conf").write_text(settings)
+        await self.run("kdb5_util", "create", "-s", "-r", self.realm, "-P", "master")
         with (self.directory / "kdc.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 "krb5kdc", "-n", env=self.environment, stdout=log, stderr=log
             )
         async with asyncio.timeout(60):
-            while not await self._listens(port):  # noqa: ASYNC110  # nothing announces it
+            while not await self._listens():  # noqa: ASYNC110  # nothing announces it
                 await asyncio.sleep(0.02)
 
     async def stop(self) -> None:
@@ -95,9 +100,21 @@ class Kdc:
         assert process.returncode == 0, f"{command}: {output.decode()}"
         return output.decode()
 
-    async def _listens(self, port: int) -> bool:
+    async def let_in(self, foreign: "Kdc") -> None:
+        """Trust another realm: its users get tickets for services here."""
+        for kdc in (self, foreign):
+            await kdc.run("kadmin.local", "addprinc", "-pw", "trust", f"krbtgt/{self.realm}@{foreign.realm}")
+            kdc._tell_clients(self, foreign)
+
+    def _tell_clients(self, *kdcs: "Kdc") -> None:
+        """Where which realm is. Services are those of the first."""
+        known = "\n".join(_KDC_OF_REALM.format(realm=kdc.realm, port=kdc.port) for kdc in kdcs)
+        text = _CLIENTS.format(realm=self.realm, kdcs=known, services=kdcs[0].realm)
+        (self.directory / "krb5.conf").write_text(text)
+
+    async def _listens(self) -> bool:
         try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
         except OSError:
             return False
         writer.close()
@@ -106,8 +123,8 @@ class Kdc:
 
 
 @asynccontextmanager
-async def running_kdc(directory: Path) -> AsyncIterator[Kdc]:
-    kdc = Kdc(directory)
+async def running_kdc(directory: Path, realm: str = REALM) -> AsyncIterator[Kdc]:
+    kdc = Kdc(directory, realm)
     try:
         await kdc.start()
         yield kdc

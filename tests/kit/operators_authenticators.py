@@ -1,5 +1,7 @@
 """Authenticators as operators have written them for dask-gateway."""
 
+import asyncio
+import sys
 from typing import Any
 
 from aiohttp import web
@@ -62,6 +64,14 @@ class HubWithTeams(JupyterHubAuthenticator):
         return user
 
 
+#: The tasks of requests that Broken lets hang.
+hanging: list["asyncio.Task[Any] | None"] = []
+
+
+async def exits() -> None:
+    sys.exit("no configuration")
+
+
 class Broken(Authenticator):
     """What can go wrong."""
 
@@ -72,6 +82,15 @@ class Broken(Authenticator):
             import time
 
             time.sleep(0.5)  # noqa: ASYNC251  # as operators' code does
+        if self.how == "hangs":
+            hanging.append(asyncio.current_task())
+            await asyncio.Event().wait()
+        if self.how == "exits":
+            sys.exit("no configuration")
+        if self.how == "cancels":
+            raise asyncio.CancelledError
+        if self.how == "exits in a task":
+            await asyncio.create_task(exits())
         if self.how == "answers 502":
             raise web.HTTPBadGateway
         if self.how == "returns text":

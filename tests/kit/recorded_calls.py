@@ -1,6 +1,6 @@
 """What somebody asks of the Kubernetes API, as RBAC sees it: taken down where requests leave the process."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from unittest.mock import patch
 import httpx
 
 from gateway_common.kube_transport import AiohttpTransport
+from gateway_common.rights import Rule
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
@@ -23,6 +24,15 @@ class Access(NamedTuple):
 
 
 _recording: ContextVar[set[Access] | None] = ContextVar("recording", default=None)
+
+
+def allowed(rules: Iterable[Rule], namespace: str = "") -> set[Access]:
+    """What rules allow."""
+    return {
+        Access(verb, rule.resource.group, "/".join(filter(None, (rule.resource.plural, rule.subresource))), namespace)
+        for rule in rules
+        for verb in rule.verbs
+    }
 
 
 def read_access(request: httpx.Request) -> Access:

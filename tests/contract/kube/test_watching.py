@@ -167,9 +167,11 @@ async def test_a_watch_may_begin_with_what_exists_and_go_on(kube: KubeHttp) -> N
 
 
 async def test_a_watch_may_begin_with_nothing(kube: KubeHttp) -> None:
-    await kube.create(CONFIGMAPS, config_map("a"))
+    first = await kube.create(CONFIGMAPS, config_map("a"))
 
-    query = {"sendInitialEvents": "false", "resourceVersionMatch": "NotOlderThan", "resourceVersion": "0"}
+    # "0" would be any version: whichever the server's cache has come to
+    version = first["metadata"]["resourceVersion"]
+    query = {"sendInitialEvents": "false", "resourceVersionMatch": "NotOlderThan", "resourceVersion": version}
     async with kube.watch(CONFIGMAPS, **query) as events:
         await kube.create(CONFIGMAPS, config_map("b"))
         assert await events.names(1) == [("ADDED", "b")]

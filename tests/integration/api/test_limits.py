@@ -16,8 +16,9 @@ from gateway_common.names import CLUSTER_LABEL, ClusterName, scheduler_pod_name
 from gateway_common.resources import CRDS, INGRESSROUTES, INGRESSROUTETCPS, PODS
 from tests.kit.api import INSTANCE, Api, two_replicas
 from tests.kit.clusters import any_kind
-from tests.kit.controller import RunningController, eventually
+from tests.kit.controller import RunningController
 from tests.kit.kube import KubeServer
+from tests.kit.waiting import eventually
 
 CLUSTERS = "/api/v1/clusters/"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway_common import __version__
 from gateway_common.configuration.groups import KubeSettings
 from tests.kit.api import PASSWORD, Api, running_api
 from tests.kit.credentials import basic_credentials
@@ -24,7 +25,7 @@ async def test_health_and_version_are_open_to_everybody(api: Api) -> None:
     health, version = await api.client().get("/api/health"), await api.client().get("/api/version")
 
     assert (health.status_code, health.json()) == (200, {"status": "pass"})
-    assert version.json() == {"version": "2026.11.0"}
+    assert version.json() == {"version": __version__}
 
 
 async def test_a_request_without_credentials_gets_the_challenge_without_asking_auth_each_time(api: Api) -> None:
@@ -92,6 +93,7 @@ async def test_an_error_answer_starts_a_session_too(api: Api) -> None:
         b"token",
         b"",
         b"x" * 20_000,
+        b"Basic " + b"A" * 5_000_000,
     ],
 )
 async def test_credentials_that_are_none_are_answered_with_the_challenge(api: Api, value: bytes) -> None:

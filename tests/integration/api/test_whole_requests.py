@@ -27,6 +27,13 @@ async def test_every_request_without_a_session_is_asked_about(kube: KubeSettings
         assert (stranger.status_code, stranger.headers["www-authenticate"]) == (401, "Proxy")
 
 
+async def test_headers_that_auth_does_not_read_are_the_callers_mistake(kube: KubeSettings, namespace: str) -> None:
+    auth = create_auth_app(Configuration.model_validate({"instance": INSTANCE, "auth": AUTH}))
+    async with auth.router.lifespan_context(auth), running_api(kube, namespace, auth=auth) as api:
+        answer = await api.client().get("/api/v2/me", headers={"x-remote-user": "a" * 3_000_000})
+    assert (answer.status_code, answer.json()) == (422, {"error": "The request's headers are too long"})
+
+
 async def name_of(client: httpx.AsyncClient, user: str) -> str:
     answer = await client.get("/api/v2/me", headers={"x-remote-user": user})
     return str(answer.json()["name"])

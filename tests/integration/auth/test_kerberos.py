@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from gateway_auth.authenticators.kerberos.loading import load_kerberos
+from gateway_common.audit import configure_audit
 from gateway_common.configuration.auth import AuthGroup
 from gateway_common.errors import InvalidConfig
 from tests.kit.auth import auth_client
@@ -33,6 +35,20 @@ if reply:
     accept_reply(reply)
     print("the service is genuine", flush=True)
 """
+#: The service's program, alone: what it makes of a token.
+SERVICE_PROGRAM = """
+import asyncio, sys
+from gateway_auth.authenticators.base import UserRequest
+from gateway_auth.authenticators.kerberos.loading import load_kerberos
+from gateway_common.configuration.auth import AuthGroup
+
+async def main(keytab, token):
+    authenticator = load_kerberos(AuthGroup.model_validate({"kerberos": {"keytab": keytab}}))
+    await authenticator.start()
+    print(await authenticator.authenticate(UserRequest(headers={"authorization": f"Negotiate {token}"})))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -43,6 +59,15 @@ async def kdc(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Kdc]:
         await kdc.keytab(SERVICE, "service.keytab")
         await kdc.keytab("HTTP/elsewhere", "elsewhere.keytab")
         yield kdc
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def trusted(tmp_path_factory: pytest.TempPathFactory, kdc: Kdc) -> AsyncIterator[Kdc]:
+    """Another realm, whose users get tickets for the services of this one."""
+    async with running_kdc(tmp_path_factory.mktemp("trusted"), "OTHER.TEST") as other:
+        await kdc.let_in(other)
+        await other.user("carol")
+        yield other
 
 
 @asynccontextmanager
@@ -133,6 +158,39 @@ async def test_principals_become_users_by_realm_and_rule(
     assert answer.status_code == (200 if name else 401)
 
 
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({}, None),
+        ({"realms": [REALM, "OTHER.TEST"]}, "carol"),
+        (
+            {"rules": ["RULE:[1:$1@$0](.*@OTHER[.]TEST)s/@.*/-other/", "DEFAULT"], "realms": ["OTHER.TEST"]},
+            "carol-other",
+        ),
+    ],
+)
+async def test_users_of_a_realm_that_is_trusted_get_in_only_where_the_gateway_trusts_it_too(
+    kdc: Kdc, trusted: Kdc, settings: dict[str, Any], name: str | None
+) -> None:
+    async with auth_of(kdc, **settings) as client:
+        answer = await ask(client, await token_of(trusted, "carol"))
+    assert answer.json().get("principal", {}).get("name") == name
+    assert answer.status_code == (200 if name else 401)
+
+
+async def test_a_ticket_that_has_expired_is_refused_and_the_user_is_told_by_their_own_program(kdc: Kdc) -> None:
+    fresh = await token_of(kdc, "alice")
+    async with auth_of(kdc) as client:
+        assert not await is_refused(client, fresh)
+    late = ["faketime", "-f", "+20m", sys.executable, "-c"]
+    environment = await kdc.ticket("alice", lifetime="10m")
+    with pytest.raises(AssertionError, match="expired"):
+        await kdc.run(*late, CLIENT, environment=environment)
+    token = await token_of(kdc, "alice")
+    keytab = str(kdc.directory / "service.keytab")
+    assert "expired" in await kdc.run(*late, SERVICE_PROGRAM, keytab, token)
+
+
 async def test_what_is_no_ticket_is_refused(kdc: Kdc) -> None:
     bad = ["", "x", "YII", "é", "A" * 100_000, base64.b64encode(os.urandom(500)).decode(), "=" * 8, "AAAA AAAA"]
     async with auth_of(kdc) as client:
@@ -140,6 +198,20 @@ async def test_what_is_no_ticket_is_refused(kdc: Kdc) -> None:
             assert await is_refused(client, token), token[:40]
         nothing = await client.post("/authenticate", json={"headers": {}})
         assert (nothing.status_code, nothing.headers["www-authenticate"]) == (401, "Negotiate")
+
+
+async def test_no_ticket_is_in_the_log(
+    kdc: Kdc, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    configure_audit(enabled=True)
+    token = await token_of(kdc, "alice")
+    async with auth_of(kdc) as client:
+        reply = (await ask(client, token)).json()["headers"]["WWW-Authenticate"]
+        assert await is_refused(client, token)
+    said = caplog.text + "".join(capsys.readouterr())
+    assert '"outcome":"denied"' in said
+    assert not [secret for secret in (token, reply) if secret[-40:] in said]
 
 
 async def test_a_user_without_a_ticket_is_told_by_their_own_program(kdc: Kdc) -> None:

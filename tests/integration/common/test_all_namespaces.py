@@ -15,9 +15,9 @@ from gateway_common.kube import KubeClient
 from gateway_common.names import service_name
 from gateway_common.resources import CONFIGMAPS, NAMESPACES
 from tests.kit.clusters import define_kinds
-from tests.kit.controller import World, eventually
+from tests.kit.controller import World
 from tests.kit.kube import KubeServer
-from tests.kit.waiting import until
+from tests.kit.waiting import eventually, until
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from typing import Any
 from gateway_common.configuration.limits import Amounts, LimitsGroup
 from gateway_common.names import CLUSTER_LABEL, secret_name, worker_pod_name
 from gateway_common.resources import DASKCLUSTERS, PODS, SECRETS
-from tests.kit.controller import World, eventually
-from tests.kit.waiting import until
+from tests.kit.controller import World
+from tests.kit.waiting import eventually, until
 
 
 async def comes_to_its_end(world: World, name: str, phase: str) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from gateway_common.names import scheduler_pod_name, secret_name, service_name
 from gateway_common.resources import DASKCLUSTERS, PODS, SECRETS, SERVICES
 from gateway_controller.core.observed import read_cluster
 from gateway_controller.core.status import status_patch, with_phase
-from tests.kit.controller import World, eventually
-from tests.kit.waiting import until
+from tests.kit.controller import World
+from tests.kit.waiting import eventually, until
 
 
 async def ends(world: World, name: str) -> dict[str, Any]:

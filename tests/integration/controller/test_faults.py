@@ -5,8 +5,9 @@ import pytest
 from gateway_common.names import scheduler_pod_name
 from gateway_common.resources import DASKCLUSTERS
 from gateway_local.apiserver.faults import Fault, Faults
-from tests.kit.controller import World, eventually
+from tests.kit.controller import World
 from tests.kit.kube import KubeServer
+from tests.kit.waiting import eventually
 
 #: A limit below its request.
 IMPOSSIBLE = {"worker_cores": 4, "worker_cores_limit": 2}

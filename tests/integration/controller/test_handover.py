@@ -4,9 +4,9 @@ import pytest
 
 from gateway_common.configuration.limits import Amounts, LimitsGroup
 from gateway_common.names import scheduler_pod_name, worker_pod_name
-from tests.kit.controller import CHILDREN, RunningController, Seat, World, eventually
+from tests.kit.controller import CHILDREN, RunningController, Seat, World
 from tests.kit.recorded_calls import Access, recorded, recorder
-from tests.kit.waiting import until
+from tests.kit.waiting import eventually, until
 
 
 async def replicas(world: World, count: int) -> list[tuple[Seat, RunningController]]:

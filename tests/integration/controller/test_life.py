@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from gateway_common.names import SCHEDULER_STARTED_ANNOTATION, scheduler_pod_name, secret_name
 from gateway_common.resources import DASKCLUSTERS, PODS, SECRETS
-from tests.kit.controller import World, eventually
+from tests.kit.controller import World
+from tests.kit.waiting import eventually
 
 ALL_CHILDREN = {"Secret", "Pod", "Service", "IngressRoute", "IngressRouteTCP"}
 START_CALLS = {

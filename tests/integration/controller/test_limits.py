@@ -9,8 +9,8 @@ from gateway_common.configuration.limits import Amounts, GroupLimits, LimitsGrou
 from gateway_common.configuration.options import GroupSettings
 from gateway_common.names import CLUSTER_LABEL, scheduler_pod_name
 from gateway_common.resources import DASKCLUSTERS, PODS, SECRETS
-from tests.kit.controller import World, eventually
-from tests.kit.waiting import until
+from tests.kit.controller import World
+from tests.kit.waiting import eventually, until
 
 NOTHING = Amounts()
 

@@ -11,24 +11,17 @@ from gateway_common.names import scheduler_pod_name, worker_pod_name
 from gateway_common.resources import DASKCLUSTERS, LEASES
 from gateway_controller.leader import Election, LeaseTiming
 from gateway_controller.lease import LeaseLock
-from gateway_controller.permissions import BACKEND_RULES, LEASE_RULES, Rule
+from gateway_controller.permissions import BACKEND_RULES, LEASE_RULES
 from gateway_controller.settings import lease_kube_settings, lease_place
-from tests.kit.controller import RunningController, World, eventually
-from tests.kit.recorded_calls import Access, recorded, recorder
+from tests.kit.controller import RunningController, World
+from tests.kit.recorded_calls import Access, allowed, recorded, recorder
+from tests.kit.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
 def _recorder() -> Iterator[None]:
     with recorder():
         yield
-
-
-def allowed(rules: tuple[Rule, ...], namespace: str) -> set[Access]:
-    return {
-        Access(verb, rule.resource.group, "/".join(filter(None, (rule.resource.plural, rule.subresource))), namespace)
-        for rule in rules
-        for verb in rule.verbs
-    }
 
 
 async def recorded_controller(world: World, found: set[Access], **settings: Any) -> RunningController:

@@ -10,9 +10,10 @@ import pytest
 from gateway_common.names import scheduler_pod_name
 from gateway_common.resources import PODS
 from gateway_local.ports import free_port
-from tests.kit.controller import CHILDREN, World, eventually
+from tests.kit.controller import CHILDREN, World
 from tests.kit.controller_process import ControllerProcesses, controller_processes
 from tests.kit.kube import KubeServer, elsewhere
+from tests.kit.waiting import eventually
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from gateway_common.resources import DASKCLUSTERS, EVENTS, PODS
 from gateway_local.apiserver.faults import Fault
 from tests.kit import pod_statuses as recorded
 from tests.kit.api import Api, running_api
-from tests.kit.controller import World, eventually
+from tests.kit.controller import World
 from tests.kit.kube import KubeServer
-from tests.kit.waiting import until
+from tests.kit.waiting import eventually, until
 
 Status = dict[str, Any]
 #: What scenarios of the start give a scheduler's pod, in seconds.

@@ -13,10 +13,11 @@ import pytest
 from gateway_common.names import scheduler_pod_name
 from gateway_common.resources import LEASES
 from gateway_local.apiserver.faults import Fault
-from tests.kit.controller import CHILDREN, World, eventually
+from tests.kit.controller import CHILDREN, World
 from tests.kit.controller_process import ControllerProcesses, controller_processes
 from tests.kit.kube import KubeServer, elsewhere, server_of
 from tests.kit.tcp_proxy import tcp_proxy
+from tests.kit.waiting import eventually
 
 LEASE = "dask-gateway-controller-test"
 

@@ -5,7 +5,8 @@ import pytest
 from gateway_common.names import scheduler_pod_name, secret_name
 from gateway_common.resources import PODS, SECRETS
 from tests.integration.controller.test_life import ALL_CHILDREN
-from tests.kit.controller import World, eventually
+from tests.kit.controller import World
+from tests.kit.waiting import eventually
 
 
 @pytest.mark.parametrize("calls", range(1, 7))

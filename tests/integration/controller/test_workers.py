@@ -2,7 +2,8 @@
 
 from gateway_common.names import scheduler_pod_name
 from gateway_common.resources import PODS
-from tests.kit.controller import World, eventually
+from tests.kit.controller import World
+from tests.kit.waiting import eventually
 
 
 async def test_a_worker_costs_one_call(world: World) -> None:

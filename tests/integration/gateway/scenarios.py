@@ -13,6 +13,7 @@ import os
 import signal
 import time
 import urllib.request
+import uuid
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -37,14 +38,30 @@ def main_job(address: str, password: str) -> None:
         with cluster, cluster.get_client() as client:
             cluster.scale(2)
             client.wait_for_workers(2, timeout=PATIENCE_SECONDS)
-            assert client.submit(sum, range(100)).result(PATIENCE_SECONDS) == 4950
             assert set(client.run(_greeting).values()) == {"hello"}
-
-            _scale_down_keeps_data(cluster, client)
-            _lost_worker_is_replaced(cluster, client)
-            _adaptive_follows_the_load(cluster, client)
-            _dashboard_is_there(cluster, "alice", password)
+            _all_works(cluster, client, "alice", password)
         until(lambda: gateway.list_clusters() == [], "the cluster is gone from the list")
+
+
+def any_job(address: str, password: str) -> None:
+    """The same where nothing is known of options: with those that this client's configuration names."""
+    user = f"somebody-{uuid.uuid4().hex[:8]}"
+    with Gateway(address, auth=BasicAuth(user, password)) as gateway:
+        with gateway.new_cluster() as cluster, cluster.get_client() as client:
+            assert [report.name for report in gateway.list_clusters()] == [cluster.name]
+            cluster.scale(2)
+            client.wait_for_workers(2, timeout=PATIENCE_SECONDS)
+            _all_works(cluster, client, user, password)
+        until(lambda: gateway.list_clusters() == [], "the cluster is gone from the list")
+
+
+def _all_works(cluster: GatewayCluster, client: Client, user: str, password: str) -> None:
+    """On two workers."""
+    assert client.submit(sum, range(100)).result(PATIENCE_SECONDS) == 4950
+    _scale_down_keeps_data(cluster, client)
+    _lost_worker_is_replaced(cluster, client)
+    _adaptive_follows_the_load(cluster, client)
+    _dashboard_is_there(cluster, user, password)
 
 
 def _greeting() -> str | None:
@@ -274,12 +291,14 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 
 SCENARIOS = (main_job, two_users, wrong_password, wrong_input, stopped_while_waiting, asynchronous)
+#: Need nothing but an address and a password that all users share: tests/e2e runs them on any installation.
+ANYWHERE = (any_job, two_users, wrong_password, stopped_while_waiting, asynchronous)
 #: Need a gateway with an operator's file.
 CONFIGURED = (within_limits, failed_to_start, worker_groups)
 
 
 def main() -> None:
-    scenarios = {scenario.__name__: scenario for scenario in SCENARIOS + CONFIGURED}
+    scenarios = {scenario.__name__: scenario for scenario in SCENARIOS + ANYWHERE + CONFIGURED}
     parser = argparse.ArgumentParser()
     parser.add_argument("--address", required=True)
     parser.add_argument("--password", required=True)

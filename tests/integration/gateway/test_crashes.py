@@ -2,22 +2,20 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 import pytest_asyncio
 
-from dask_gateway import BasicAuth, Gateway, GatewayResponseError, GatewayServerError
+from dask_gateway import BasicAuth, Gateway
 from gateway_common.names import CLUSTER_LABEL
 from gateway_common.resources import INGRESSROUTES, INGRESSROUTETCPS, PODS, SECRETS, SERVICES, Resource
 from gateway_local.gateway import LocalGateway, LocalSettings
+from tests.kit.patience import patiently
 
 CHILDREN = (PODS, SECRETS, SERVICES, INGRESSROUTES, INGRESSROUTETCPS)
 PATIENCE_SECONDS = 120
-
-T = TypeVar("T")
 
 
 @pytest_asyncio.fixture
@@ -76,20 +74,6 @@ async def test_a_cluster_survives_a_kill_in_the_middle_of_its_start(gateway: Loc
 def children(gateway: LocalGateway, resource: Resource) -> list[str]:
     found = gateway.kubernetes.objects.list(resource, label_selector=CLUSTER_LABEL)
     return [manifest["metadata"]["name"] for manifest in found]
-
-
-async def patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """Repeat a call while the killed service is away."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
-    while True:
-        try:
-            return await call()
-        except (OSError, GatewayResponseError, GatewayServerError) as error:
-            if isinstance(error, GatewayResponseError) and error.status not in (404, 502, 503, 504):
-                raise
-            if asyncio.get_running_loop().time() > deadline:
-                raise AssertionError(f"still failing after {PATIENCE_SECONDS} s") from error
-            await asyncio.sleep(0.1)
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:

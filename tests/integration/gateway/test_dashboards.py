@@ -16,6 +16,7 @@ from dask_gateway import BasicAuth, Gateway, GatewayCluster
 from gateway_local.gateway import LocalGateway, LocalSettings
 from tests.kit.browser import running_browser
 from tests.kit.credentials import basic_credentials
+from tests.kit.routes import is_routed
 
 PASSWORD = "correct horse"
 COOKIE = "dask-gateway-dashboard"
@@ -68,13 +69,6 @@ async def cluster(gateway: LocalGateway) -> AsyncIterator[GatewayCluster]:
         await dask.run_on_scheduler(pages_of_the_owner())
         await is_routed(f"{gateway.address}/clusters/{cluster.name}/status")
         yield cluster
-
-
-async def is_routed(address: str) -> None:
-    """Wait until Traefik knows the way: it does so a moment after the cluster runs."""
-    async with program() as client, asyncio.timeout(60):
-        while (await client.get(address)).status_code == 404:  # noqa: ASYNC110  # nobody announces it
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture

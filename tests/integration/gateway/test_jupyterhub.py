@@ -13,6 +13,7 @@ from gateway_local.gateway import LocalGateway, LocalSettings
 from gateway_local.ports import free_port
 from tests.kit.browser import running_browser
 from tests.kit.jupyterhub import PASSWORD, SERVICE, SERVICE_TOKEN, Hub, running_hub
+from tests.kit.routes import is_routed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -72,6 +73,7 @@ async def test_a_program_shows_its_token_and_a_browser_signs_in_at_the_hub(
         assert output.decode().strip() == f"[{cluster.name!r}]"
 
         link = f"{gateway.address}/clusters/{cluster.name}/status"
+        await is_routed(link)
         for user, status in (("alice", 200), ("bob", 403)):
             page = await (await browser.new_context()).new_page()
             await page.goto(link)

@@ -19,7 +19,7 @@ from gateway_common.resources import (
     Manifest,
     Resource,
 )
-from gateway_local.apiserver.traefik_crds import traefik_definitions
+from gateway_common.traefik_crds import traefik_definitions
 from gateway_local.cluster import Cluster, gateway_images
 from gateway_local.resources import ROLEBINDINGS, ROLES
 from tests.kit.pods import container, is_ready, pod

@@ -12,7 +12,7 @@ from gateway_api.dashboards.visit import Places
 PLACES = Places("/gw")
 
 
-@pytest.mark.parametrize("tail", ["", "/status?x=1", "?x", "/b/"])
+@pytest.mark.parametrize("tail", ["", "/status?x=1", "?x", "/b/", "/x?next=/../y", "/..x"])
 def test_users_are_sent_back_to_the_pages_of_their_cluster(tail: str) -> None:
     assert PLACES.is_below(f"/gw/clusters/n.a{tail}", "n.a")
 
@@ -28,6 +28,8 @@ def test_users_are_sent_back_to_the_pages_of_their_cluster(tail: str) -> None:
         "/gw/clusters/n.b/status",
         "/gw/clusters/n.a/../n.b/status",
         "/gw/clusters/n.a/..",
+        "/gw/clusters/n.a/%2E./n.b/status",
+        "/gw/clusters/n.a/x/%2e%2E?y",
         "/gw/clusters/n.a/\\evil",
         "/gw/clusters/n.a/\r\nSet-Cookie: x",
         "/gw/clusters/n.a/é",

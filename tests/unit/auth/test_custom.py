@@ -9,7 +9,9 @@ import pytest
 from gateway_common.errors import InvalidConfig
 from tests.kit.auth import auth_client
 from tests.kit.credentials import basic_credentials
+from tests.kit.operators_authenticators import hanging
 from tests.kit.scripted_server import Exchange, scripted_server
+from tests.kit.waiting import until
 
 PLACE = "tests.kit.operators_authenticators"
 
@@ -66,15 +68,28 @@ async def test_a_subclass_for_a_hub_has_the_session_of_its_base() -> None:
     assert answer.json()["principal"] == {"name": "alice", "groups": ["blue", "red"], "admin": False}
 
 
-@pytest.mark.parametrize("how", ["raises", "returns text", "answers 502"])
+@pytest.mark.parametrize(
+    "how", ["raises", "returns text", "answers 502", "exits", "cancels", pytest.param("exits in a task", id="task")]
+)
 async def test_a_class_that_fails_is_not_the_users_fault_and_the_log_says_why(
     how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with auth_client(**custom("Broken", how=how)) as client:
         answer = await ask(client)
+        assert (await ask(client)).status_code == 503, "and the next user is answered, too"
     assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
     assert "secret" not in answer.text
     assert "Broken" in caplog.text
+
+
+async def test_a_request_that_hangs_is_ended() -> None:
+    hanging.clear()
+    async with auth_client(**custom("Broken", timeout=0.2, how="hangs")) as client:
+        assert (await ask(client)).status_code == 503
+        (task,) = hanging
+        assert task is not None
+        await until(task.done)
+    assert task.cancelled()
 
 
 async def test_a_class_that_blocks_keeps_nobody_else_waiting() -> None:

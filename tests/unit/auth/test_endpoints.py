@@ -200,6 +200,22 @@ async def test_a_body_that_is_not_as_described_is_the_callers_mistake(
     assert response.json()["error"]
 
 
+@pytest.mark.parametrize("path", ["/authenticate", "/login/start", "/login/finish"])
+async def test_a_body_that_is_too_long_is_refused_before_it_is_read_whole(client: httpx.AsyncClient, path: str) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 1
+            yield b" " * 2**20
+
+    response = await client.post(path, content=endless(), headers=JSON)
+    assert response.status_code == 413
+    assert response.json() == {"error": "The body must not be longer than 2097152 bytes"}
+    assert sent == 3
+
+
 async def test_half_a_character_in_a_header_is_no_credential(client: httpx.AsyncClient) -> None:
     response = await client.post(
         "/authenticate", content=b'{"headers": {"authorization": "Basic \\ud800"}}', headers=JSON

@@ -7,8 +7,11 @@ from pathlib import Path
 import bcrypt
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway_auth.authenticators.passwords import PasswordHashes, matches
+from gateway_common.configuration.auth import PASSWORD_HASH, AuthGroup
 from gateway_common.errors import InvalidConfig
 from tests.kit.auth import auth_client
 from tests.kit.credentials import basic_credentials
@@ -84,14 +87,57 @@ def test_a_file_that_is_missing_at_the_start_is_an_error(tmp_path: Path) -> None
         PasswordHashes({}, tmp_path / "missing")
 
 
-def test_a_hash_that_is_none_is_an_error_of_the_configuration() -> None:
+GOOD = hashed("hers")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("secret", id="plain text"),
+        pytest.param(GOOD.replace("$04$", "$03$"), id="less than the least cost"),
+        pytest.param(GOOD.replace("$04$", "$31$"), id="a cost of days"),
+        pytest.param(f"{GOOD[:28]}A{GOOD[29:]}", id="a salt of more than 128 bits"),
+        pytest.param(f"{GOOD}\n", id="a line's end"),
+    ],
+)
+def test_a_hash_that_is_none_is_an_error_of_the_configuration(text: str) -> None:
     with pytest.raises(ValueError, match="users"):
-        auth_settings({"alice": "secret"})
+        auth_settings({"alice": text})
+
+
+@given(st.from_regex(PASSWORD_HASH.replace("0[4-9]|1[0-7]", "04"), fullmatch=True))
+def test_whatever_is_taken_for_a_hash_can_be_compared_with(text: str) -> None:
+    assert not matches(b"a guess", text.encode())
+
+
+async def test_unknown_users_are_compared_with_others_hashes_so_that_the_time_does_not_tell_them_apart(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    compared: list[bytes] = []
+
+    def record(password: bytes, hash_: bytes) -> bool:
+        compared.append(hash_)
+        return matches(password, hash_)
+
+    monkeypatch.setattr("gateway_auth.authenticators.simple.matches", record)
+    costs = {user: bcrypt.hashpw(b"x", bcrypt.gensalt(cost)).decode() for user, cost in (("alice", 4), ("bob", 6))}
+    file = tmp_path / "users"
+    file.write_text(f"bob:{costs['bob']}\n")
+    async with auth_client(simple={"users": {"alice": costs["alice"]}, "users_file": str(file)}) as client:
+        for number in range(40):
+            assert await ask(client, f"stranger{number % 20}", "x") == 401
+    assert compared[:20] == compared[20:], "of each the same every time"
+    assert {each.decode() for each in compared} == set(costs.values())
+
+
+async def test_a_file_without_users_lets_nobody_in(tmp_path: Path) -> None:
+    file = tmp_path / "users"
+    file.write_text("# nobody yet\n")
+    async with auth_client(simple={"users_file": str(file)}) as client:
+        assert await ask(client, "alice", "") == 401
 
 
 def auth_settings(users: dict[str, str]) -> object:
-    from gateway_common.configuration.auth import AuthGroup
-
     return AuthGroup.model_validate({"simple": {"users": users}})
 
 
@@ -99,4 +145,4 @@ def test_passwords_that_bcrypt_would_choke_on_are_compared_as_htpasswd_does() ->
     long = "x" * 100
     assert matches(long.encode(), bcrypt.hashpw(long.encode()[:72], bcrypt.gensalt(4)))
     assert not matches(b"secret\0", hashed("other").encode())
-    assert not matches(os.urandom(50), None)
+    assert not matches(os.urandom(50), hashed("other").encode())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway_common.configuration.limits import Amounts, GroupLimits, LimitsGroup
@@ -294,6 +294,16 @@ def apply(world: World, event: Event) -> None:
 
 
 @settings(max_examples=300, deadline=None)
+# a waiting one and a growing one gave a worker's memory to and fro
+@example(
+    configured(Amounts(clusters=1), Amounts(), Amounts(memory=4 * 2**30), Amounts(), "queue", 1),
+    [("create", 1, 0), ("create", 0, 1), ("create", 0, 0)],
+)
+# one that waited for less than before was still thought to wait for more, and kept the last from beginning
+@example(
+    configured(Amounts(), Amounts(), Amounts(memory=4 * 2**30), Amounts(cores=2), "queue", 2),
+    [("create", 0, 0), *[("create", 1, 0)] * 3, ("create", 0, 0)],
+)
 @given(
     st.builds(configured, LIMITS, LIMITS, LIMITS, LIMITS, st.sampled_from(["reject", "queue"]), st.integers(0, 9)),
     st.lists(EVENTS, max_size=40),

@@ -424,6 +424,22 @@ def test_the_web_route_leads_from_the_public_path_to_the_dashboard(prefix: str, 
     }
 
 
+def test_routes_are_made_for_a_traefik_that_serves_others_too() -> None:
+    installation = Installation(
+        instance="test",
+        api_url="",
+        proxy_prefix="/gw",
+        proxy_host="hub.example.org",
+        proxy_tls=True,
+        proxy_route_labels={"shard": "a"},
+    )
+    route = build_ingress_route(installation, cluster().full_name)
+    assert route["spec"]["routes"][0]["match"] == "Host(`hub.example.org`) && PathPrefix(`/gw/clusters/dask.c0ffee/`)"
+    assert route["spec"]["tls"] == {}
+    tcp = build_ingress_route_tcp(installation, cluster().full_name)
+    assert [made["metadata"]["labels"]["shard"] for made in (route, tcp)] == ["a", "a"]
+
+
 def test_the_tcp_route_leads_from_the_server_name_to_the_scheduler() -> None:
     route = build_ingress_route_tcp(INSTALLATION, cluster().full_name)
     assert (route["apiVersion"], route["kind"]) == ("traefik.io/v1alpha1", "IngressRouteTCP")

@@ -66,6 +66,11 @@ class Usage:
         """Whether there is more of anything."""
         return any(self.amount(kind) > other.amount(kind) for kind in Kind)
 
+    def holds(self, one: "Usage") -> int:
+        """How many times another is in it, by whatever there is least of."""
+        times = [self.amount(kind) // one.amount(kind) for kind in Kind if one.amount(kind) > 0]
+        return max(min(times, default=0), 0)
+
     def amount(self, kind: Kind) -> int:
         """The amount of one kind; of CORES in thousandths."""
         match kind:

@@ -23,8 +23,8 @@ from gateway_common.crd import crd
 from gateway_common.errors import InvalidConfig
 from gateway_common.kube_configuration import own_namespace
 from gateway_common.resources import NAMESPACES
+from gateway_common.traefik_crds import traefik_definitions
 from gateway_local.apiserver.server import ApiServer
-from gateway_local.apiserver.traefik_crds import traefik_definitions
 from gateway_local.cluster import Cluster
 from gateway_local.errors import LocalGatewayError
 from gateway_local.manifests import build_installation, dashboard_middlewares

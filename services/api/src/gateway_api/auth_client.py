@@ -144,10 +144,13 @@ class AuthClient:
 
 def _understood(answer: httpx.Response, read: Callable[[Mapping[str, Any]], T]) -> T:
     """What a good answer says; raises for others."""
-    if answer.status_code == 401:
+    # 404: of a browser that comes back from signing in where nobody is sent to sign in, or not any more
+    if answer.status_code in (401, 404):
         raise AuthenticationRequired(tuple(answer.headers.get_list("WWW-Authenticate")))
     if answer.status_code == 429:
         raise TooManyAttempts(_retry_after(answer))
+    if answer.status_code == 413:
+        raise InvalidRequest("The request's headers are too long")
     document = _document(answer)
     if answer.status_code == 422:
         raise InvalidRequest(str(document.get("error", "")))

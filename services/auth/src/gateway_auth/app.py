@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from gateway_auth.authenticators.chain import Chain
 from gateway_auth.authenticators.loading import choose_login, load_authenticators
+from gateway_auth.body_limit import BodyLimitMiddleware
 from gateway_auth.endpoints import router
 from gateway_auth.errors import add_error_handlers
 from gateway_auth.request_id import RequestIdMiddleware
@@ -39,6 +40,7 @@ def create_app(settings: Configuration, *, clock: Clock = system_clock) -> FastA
     app.state.service = AuthService(Chain(authenticators), login, signer, Throttle(settings.auth.throttle), clock)
     app.include_router(router)
     add_error_handlers(app)
+    app.add_middleware(BodyLimitMiddleware)
     app.add_middleware(RequestIdMiddleware)
     return app
 

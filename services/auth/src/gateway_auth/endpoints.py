@@ -41,7 +41,9 @@ def auth_service(request: Request) -> AuthService:
 Service = Annotated[AuthService, Depends(auth_service)]
 
 
+_too_long: Responses = {413: {"model": ErrorModel, "description": "The body is too long."}}
 _refused: Responses = {
+    **_too_long,
     401: {
         "model": ErrorModel,
         "description": "No credentials, or not good ones. `WWW-Authenticate` says what to send.",
@@ -76,7 +78,7 @@ async def authenticate(body: AuthenticateRequest, service: Service) -> SessionMo
     "/login/start",
     summary="Begin to sign a browser in",
     response_model=StartedLoginModel,
-    responses=_no_login | {503: _refused[503]},
+    responses=_no_login | _too_long | {503: _refused[503]},
 )
 async def start_login(body: StartLoginRequest, service: Service) -> StartedLoginModel:
     """Say where the browser has to go, and what it has to keep until it comes back."""

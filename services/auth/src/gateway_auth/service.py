@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from gateway_auth.authenticators.base import UserRequest
@@ -120,10 +121,9 @@ class AuthService:
         claimed = claimed_user(authorization)
         # a token says nothing of whose it is, and nobody guesses one: each stands for itself
         who = f"user {claimed}" if claimed else hashlib.sha256(authorization.encode("utf-8", "replace")).hexdigest()
-        if wait := self._throttle.wait(who, request.client, self._clock()):
-            audit("session.start", "denied", user=claimed, client=request.client, reason="too many attempts")
-            raise TooManyAttempts(wait)
-        outcome = await self._authenticators.authenticate(request)
+        # strangers who show nothing try nothing, and are not told apart: they are not to wait for each other
+        with self._attempt(who, claimed, request.client) if authorization else nullcontext():
+            outcome = await self._authenticators.authenticate(request)
         if isinstance(outcome, Refused):
             logger.info("Refused %s: %s", request.client or "a client", outcome.reason)
             if outcome.attempted:
@@ -163,6 +163,17 @@ class AuthService:
             logger.info("A sign-in at %s was refused: %s", self._login.name, outcome.reason)
             return outcome
         return FinishedLogin(self._session(outcome, begun.dashboard), begun.return_to, begun.dashboard)
+
+    @contextmanager
+    def _attempt(self, who: str, claimed: str, client: str) -> Iterator[None]:
+        """While it is decided whether credentials are good; raises TooManyAttempts."""
+        if wait := self._throttle.begin(who, client, self._clock()):
+            audit("session.start", "denied", user=claimed, client=client, reason="too many attempts")
+            raise TooManyAttempts(wait)
+        try:
+            yield
+        finally:
+            self._throttle.end(who, client)
 
     def _session(self, accepted: Accepted, dashboard: str) -> NewSession:
         check_user_name(accepted.principal.name)

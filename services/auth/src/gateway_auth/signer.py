@@ -118,8 +118,18 @@ class Signer:
 
 
 def load_signing_keys(paths: Iterable[Path]) -> list[SigningKey]:
-    """One key a file, in the given order; raises InvalidSigningKey."""
-    return [SigningKey.from_file(path) for path in paths]
+    """One key a file, in the given order, and in that of their names within a directory; raises InvalidSigningKey."""
+    keys = [SigningKey.from_file(file) for path in paths for file in _key_files(path)]
+    if not keys:
+        raise InvalidSigningKey("there is no signing key in the given directories")
+    return keys
+
+
+def _key_files(path: Path) -> list[Path]:
+    """Of a directory all but what is hidden: a mounted Secret has its files behind links with such names."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
 
 
 def _base64url(data: bytes) -> str:

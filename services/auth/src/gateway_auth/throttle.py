@@ -1,7 +1,7 @@
 """Slows those whose sign-ins fail, by user and address. Pure: the time is an argument (seconds since whenever)."""
 
 import ipaddress
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
 from gateway_common.configuration.auth import ThrottleSettings
@@ -20,34 +20,44 @@ class _Failures:
 
 
 class Throttle:
-    """Remembers failed sign-ins, of a bounded number of users and addresses."""
+    """Remembers failed sign-ins, of a bounded number of users and addresses, and those that are being decided."""
 
     def __init__(self, settings: ThrottleSettings) -> None:
         self._settings = settings
         self._failures: OrderedDict[Key, _Failures] = OrderedDict()
+        self._undecided: Counter[Key] = Counter()
 
     def __len__(self) -> int:
         return len(self._failures)
 
-    def wait(self, user: str, address: str, now: float) -> float:
-        """Seconds until this user may try again from this address; 0: now.
+    def begin(self, user: str, address: str, now: float) -> float:
+        """Seconds until this user may try again from this address; 0: they do now, until `end`.
+
+        Tries that are not decided yet count like failed ones, else a hundred guesses at once would all be free.
 
         `user`: whatever tells who tries from others who do.
         """
-        if not self._settings.enabled:
-            return 0.0
-        longest = max(self._blocked_until(key, now) - now for key in self._keys(user, address))
-        # a clock that was set back makes nobody wait for longer
-        return min(max(longest, 0.0), self._settings.max_delay)
+        keys = self._keys(user, address)
+        if self._settings.enabled and (wait := max(map(self._wait, keys, self._free, (now, now)))):
+            return wait
+        self._undecided.update(keys)
+        return 0.0
+
+    def end(self, user: str, address: str) -> None:
+        """A try that `begin` let in is decided; `failed` or `succeeded` say how."""
+        for key in self._keys(user, address):
+            self._undecided[key] -= 1
+            if not self._undecided[key]:
+                del self._undecided[key]
 
     def failed(self, user: str, address: str, now: float) -> None:
         """Somebody showed credentials that are not good."""
         if not self._settings.enabled:
             return
-        own, where = self._keys(user, address)
+        (own, where), (own_free, free_where) = self._keys(user, address), self._free
         # of an address, different users count: one program with an old password is not to keep others out
-        if self._count(own, now, self._settings.free_failures) == 1:
-            self._count(where, now, self._settings.free_failures * ADDRESS_FACTOR)
+        if self._count(own, now, own_free) == 1:
+            self._count(where, now, free_where)
         while len(self._failures) > self._settings.max_entries:
             self._failures.popitem(last=False)
 
@@ -62,9 +72,16 @@ class Throttle:
         self._failures[key] = _Failures(count, now, now + self._delay(count - free))
         return count
 
-    def _blocked_until(self, key: Key, now: float) -> float:
+    def _wait(self, key: Key, free: int, now: float) -> float:
         known = self._failures.get(key)
-        return known.blocked_until if known and self._is_remembered(known, now) else now
+        if known is None or not self._is_remembered(known, now):
+            known = _Failures(0, now, now)
+        if now < known.blocked_until:
+            # a clock that was set back makes nobody wait for longer
+            return min(known.blocked_until - now, self._settings.max_delay)
+        # beyond those that are free, one at a time
+        undecided = self._undecided[key]
+        return self._delay(known.count + undecided - free) if undecided else 0.0
 
     def _is_remembered(self, failures: _Failures, now: float) -> bool:
         return now - failures.last < self._settings.forget_after
@@ -75,6 +92,11 @@ class Throttle:
             return 0.0
         # the exponent is bounded, so that it can't overflow
         return min(self._settings.base_delay * 2.0 ** min(beyond - 1, 32), self._settings.max_delay)
+
+    @property
+    def _free(self) -> tuple[int, int]:
+        """Failures that cost nothing: those of a user at an address, and those of the address."""
+        return self._settings.free_failures, self._settings.free_failures * ADDRESS_FACTOR
 
     def _keys(self, user: str, address: str) -> tuple[Key, Key]:
         where = _network(address)

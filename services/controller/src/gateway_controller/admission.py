@@ -187,8 +187,7 @@ class Admissions:
                 continue
             wanted = asked_workers(observed.cluster, config, group)
             missing = max(wanted - live, 0)
-            room = self._room(terms, of_group)
-            granted = missing if room.workers is None else min(missing, room.workers)
+            granted = self._most(missing, terms, of_group, held=(before - usage) if before else Usage())
             usage += worker_usage(of_group, granted)
             self._put(observed, terms, usage)
             if granted < missing:
@@ -205,6 +204,17 @@ class Admissions:
             return terms.admitted
         groups = tuple((group, count) for group, count in sorted(workers.items()) if group)
         return replace(terms.admitted, workers=workers.get(""), groups=groups, shortage="; ".join(said))
+
+    def _most(self, missing: int, terms: Terms, config: ClusterConfig, held: Usage) -> int:
+        """How many of those that are missing may be made now.
+
+        What is `held`, booked for the cluster before and not made yet, is not withdrawn from it for the sake of those
+        who have come to wait for it meanwhile: they would give it back, and so on for ever.
+        """
+        free = room_for_workers(terms.allowances, self._booked.used, config).workers
+        room = self._room(terms, config).workers
+        most = missing if room is None else max(room, held.holds(worker_usage(config)))
+        return min(missing, most) if free is None else min(missing, most, free)
 
     def _room(self, terms: Terms, config: ClusterConfig) -> Room:
         """For more workers: none where clusters wait for the same, or growth would keep them waiting for ever."""
@@ -285,7 +295,8 @@ class Admissions:
     def _let_in(self, freed: set[Scope]) -> None:
         older: frozenset[Limit] = frozenset()
         for waiter in self._line:
-            if not freed.isdisjoint(waiter.terms.scopes) and waiter.limits.isdisjoint(older):
+            # one whose limits older ones all wait for has nothing to hope for; of others some may be over
+            if not freed.isdisjoint(waiter.terms.scopes) and not waiter.limits <= older:
                 limits, excesses = self._limits_of(waiter, older)
                 if limits != waiter.limits:
                     freed.update(waiter.terms.scopes)

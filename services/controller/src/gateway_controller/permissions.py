@@ -4,8 +4,6 @@ The chart's roles are made of this. A test records every call of a whole life an
 nor one too many.
 """
 
-from dataclasses import dataclass
-
 from gateway_common.resources import (
     DASKCLUSTERS,
     EVENTS,
@@ -15,18 +13,8 @@ from gateway_common.resources import (
     PODS,
     SECRETS,
     SERVICES,
-    Resource,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Verbs on a resource, or on a subresource of it, as RBAC counts them."""
-
-    resource: Resource
-    verbs: tuple[str, ...]
-    subresource: str = ""
-
+from gateway_common.rights import Rule
 
 #: In every backend namespace; in all namespaces (a ClusterRole) only where clusters may run in all.
 BACKEND_RULES = (

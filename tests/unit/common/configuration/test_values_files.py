@@ -70,6 +70,7 @@ def test_every_default_is_known_to_code() -> None:
         "gateway.image.tag",
         "gateway.backend.image.tag",
         "controller.image.tag",
+        "traefik.image.tag",
         "controller.k8sApiRateLimit",  # no limit of our own: the API server shares itself out
     }
 

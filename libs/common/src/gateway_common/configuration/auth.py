@@ -14,8 +14,10 @@ LoginKind = Literal["jupyterhub", "oidc"]
 #: JSON Web Algorithms with a public key. A shared secret is no way to check other people's tokens.
 SignatureAlgorithm = Literal["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
 
-#: What bcrypt makes of a password: `$2b$12$` and 53 characters.
-PasswordHash = Annotated[str, StringConstraints(pattern=r"^\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}$")]
+#: What bcrypt makes of a password: `$2b$12$` and 53 characters, of which the first 22 are the salt. Each step of
+#: cost doubles the time; `htpasswd` makes none above 17, which takes ten seconds.
+PASSWORD_HASH = r"^\$2[aby]\$(0[4-9]|1[0-7])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}$"  # noqa: S105  # of hashes
+PasswordHash = Annotated[str, StringConstraints(pattern=PASSWORD_HASH)]
 
 
 class SimpleSettings(SettingsGroup):
@@ -31,7 +33,7 @@ class SimpleSettings(SettingsGroup):
     users: dict[str, PasswordHash] = setting(
         {},
         values="gateway.auth.simple.users",
-        description="Users with passwords of their own, as bcrypt hashes (`htpasswd -nB alice`). `password` is no "
+        description="Users with passwords of their own, as bcrypt hashes (`htpasswd -nBC 12 alice`). `password` is no "
         "good for them; for others it is, where it is set.",
     )
     users_file: Path | None = setting(
@@ -283,8 +285,9 @@ class AuthGroup(SettingsGroup):
     )
     signing_keys: tuple[Path, ...] = setting(
         (),
-        description="PEM files with EC P-256 private keys. The first signs; the others are still accepted, which is "
-        "how a key is rotated. Default: a key of this process, so that sessions end with it.",
+        description="PEM files with EC P-256 private keys, or directories of them, which count in the order of their "
+        "names. The first signs; the others are still accepted, which is how a key is rotated. Default: a key of this "
+        "process, so that sessions end with it.",
     )
     authenticator: AuthenticatorKind = setting(
         "simple", values="gateway.auth.type", description="How users authenticate."

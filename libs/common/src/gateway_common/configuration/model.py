@@ -86,6 +86,14 @@ class Configuration(BaseSettings):
         ),
         description="Annotations of every object that the gateway makes.",
     )
+    restricted_pods: bool = setting(
+        True,
+        values="gateway.backend.restrictedPods",
+        description="Give Dask's containers a security context that Pod Security `restricted` takes: not root (user "
+        "1000 where nothing else is said), no capabilities, no way to more rights. `securityContext` in "
+        "`extraPodConfig` or `extraContainerConfig` wins. Off for platforms that choose users themselves, such as "
+        "OpenShift.",
+    )
     backend: dict[str, Any] = Field(
         default={},
         description="Fields of every cluster's configuration that differ from the built-in defaults; groups and "

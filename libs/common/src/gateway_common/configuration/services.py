@@ -205,3 +205,18 @@ class ControllerGroup(SettingsGroup):
         traits="KubeController.proxy_web_middlewares",
         description="Traefik middlewares of dashboards' routes.",
     )
+    proxy_host: str = setting(
+        "",
+        values="traefik.existing.host",
+        description="The host that routes are for. Default: any. Set it where Traefik serves others, too.",
+    )
+    proxy_tls: bool = setting(
+        False,
+        values="traefik.existing.tls",
+        description="Whether dashboards are routed as HTTPS, which an entry point like `websecure` takes.",
+    )
+    proxy_route_labels: dict[str, str] = setting(
+        {},
+        values="traefik.existing.labels",
+        description="More labels of routes, by which Traefik selects those that it serves.",
+    )

@@ -27,6 +27,13 @@ class Installation:
     proxy_web_entrypoint: str = "web"
     proxy_tcp_entrypoint: str = "tcp"
     proxy_web_middlewares: tuple[MiddlewareRef, ...] = ()
+    #: The host that dashboards are at; empty for any.
+    proxy_host: str = ""
+    #: Whether dashboards are routed as HTTPS.
+    proxy_tls: bool = False
+    proxy_route_labels: dict[str, str] = field(default_factory=dict)
+    #: Whether Dask's containers have a restricted security context.
+    restricted_pods: bool = False
 
 
 def installation_of(configuration: Configuration) -> Installation:
@@ -41,4 +48,8 @@ def installation_of(configuration: Configuration) -> Installation:
         proxy_web_entrypoint=group.proxy_web_entrypoint,
         proxy_tcp_entrypoint=group.proxy_tcp_entrypoint,
         proxy_web_middlewares=tuple(MiddlewareRef(m.name, m.namespace) for m in group.proxy_web_middlewares),
+        proxy_host="" if configuration.dashboards.host else group.proxy_host,
+        proxy_tls=group.proxy_tls,
+        proxy_route_labels=group.proxy_route_labels,
+        restricted_pods=configuration.restricted_pods,
     )

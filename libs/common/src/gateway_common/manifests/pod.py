@@ -6,6 +6,7 @@ from typing import Any
 from gateway_common.config import ClusterConfig
 from gateway_common.config_parts import is_credentials_path
 from gateway_common.manifests.installation import Installation
+from gateway_common.manifests.security import restricted
 from gateway_common.merge import deep_merge
 from gateway_common.names import (
     API_TOKEN_KEY,
@@ -110,6 +111,7 @@ def build_pod(
     metadata: Manifest,
     container: Manifest,
     restart_policy: str,
+    is_restricted: bool,
     extra: Manifest,
 ) -> Manifest:
     """A pod around its container; `extra` is the operator's pod spec and is merged in last.
@@ -130,8 +132,16 @@ def build_pod(
     credentials = {"name": CREDENTIALS_VOLUME, "secret": {"secretName": secret_name(cluster.name)}}
     volumes = _entries(merged, "volumes", lambda volume: volume.get("name") == CREDENTIALS_VOLUME)
     containers = _entries(merged, "containers", lambda other: other.get("name") == container["name"])
+    if is_restricted:
+        contexts = (_mapping(part.get("securityContext")) for part in (container, merged))
+        container = {**container, "securityContext": restricted(*contexts)}
     own = {"containers": [container, *containers], "volumes": [credentials, *volumes]}
     return {"apiVersion": PODS.api_version, "kind": PODS.kind, "metadata": metadata, "spec": {**merged, **own}}
+
+
+def _mapping(value: Any) -> Manifest:
+    """What was stored unchecked may be anything: Kubernetes says what is wrong with it."""
+    return value if isinstance(value, dict) else {}
 
 
 def resource_amounts(cores: float, memory: int) -> dict[str, Any]:

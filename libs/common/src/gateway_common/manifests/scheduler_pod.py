@@ -59,6 +59,7 @@ def build_scheduler_pod(installation: Installation, cluster: ClusterName, config
         metadata=metadata,
         container=container,
         restart_policy="Never",
+        is_restricted=installation.restricted_pods,
         extra=config.scheduler_extra_pod_config,
     )
 

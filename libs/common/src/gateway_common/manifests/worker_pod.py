@@ -69,6 +69,7 @@ def _build_template(installation: Installation, cluster: ClusterName, config: Cl
         metadata=metadata,
         container=container,
         restart_policy="OnFailure",
+        is_restricted=installation.restricted_pods,
         extra=config.worker_extra_pod_config,
     )
 

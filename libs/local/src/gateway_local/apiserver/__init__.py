@@ -15,7 +15,7 @@ How the parts stand on each other, from the bottom:
       strategic fieldsets
     kinds builtin pods workloads   which kinds there are, what their objects must look like, how they are shown
       rbac columns catalog crds
-      traefik_crds validation
+      validation
     writes managedfields           the rules of writing: create, update, patch, apply, delete
       deletion admission operations
     queries watching               lists in pages, streams of changes

@@ -10,6 +10,7 @@ import yaml
 
 from gateway_common.clock import Clock, system_clock
 from gateway_common.resources import CRDS, NAMESPACES, Manifest
+from gateway_common.traefik_crds import traefik_definitions
 from gateway_local.apiserver.authentication import Authenticator, ServiceAccountTokens
 from gateway_local.apiserver.authorization import Authorizer
 from gateway_local.apiserver.builtin import builtin_kinds
@@ -25,7 +26,6 @@ from gateway_local.apiserver.podlogs import LogSource
 from gateway_local.apiserver.serving import Listener, self_signed
 from gateway_local.apiserver.storage import HISTORY, Storage
 from gateway_local.apiserver.terminating import Terminator
-from gateway_local.apiserver.traefik_crds import traefik_definitions
 
 _FIRST_NAMESPACES = ("default", "kube-system")
 

@@ -110,7 +110,9 @@ class Places:
         """Whether this is an address of the cluster's pages, and of nothing else, for a browser that is sent there."""
         path = self.path_of(cluster)
         plain = uri.isascii() and uri.isprintable() and "\\" not in uri and " " not in uri
-        return plain and (uri == path or uri.startswith((f"{path}/", f"{path}?"))) and "/../" not in f"{uri}/"
+        # browsers take %2e for a dot
+        segments = uri.partition("?")[0].lower().replace("%2e", ".").split("/")
+        return plain and (uri == path or uri.startswith((f"{path}/", f"{path}?"))) and ".." not in segments
 
 
 def _port(host: str) -> str:

@@ -14,6 +14,8 @@ from gateway_api.single_flight import SingleFlight
 from gateway_common.clock import Clock
 from gateway_common.principal import Principal
 
+#: Characters of an Authorization header: twice those of the longest tickets that Windows makes.
+MAX_AUTHORIZATION = 2**17
 #: Answers about credentials that are remembered, about 2 kB each.
 CACHED_CREDENTIALS = 10_000
 #: Seconds that a request without credentials is answered from memory. They change when auth is configured anew.
@@ -72,7 +74,7 @@ class SessionService:
             if principal is not None:
                 return principal
         # what no authentication scheme produces (RFC 9110, 11.4) need not be sent to auth
-        if authorization and authorization.isascii():
+        if authorization and authorization.isascii() and len(authorization) <= MAX_AUTHORIZATION:
             return await self._login(request, authorization, dashboard)
         methods = await self.methods()
         if methods.reads_whole_request:

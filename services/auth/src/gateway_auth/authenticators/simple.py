@@ -65,12 +65,14 @@ class SimpleAuthenticator:
     async def _is_right(self, credentials: BasicCredentials) -> bool:
         if not self._hashes:
             return not self._accepted_passwords or self._is_shared(credentials.password)
-        hashed = self._hashes.find(credentials.user)
-        # for unknown users, too, so that the time says nothing about who is known
-        loop = asyncio.get_running_loop()
-        is_own = await loop.run_in_executor(self._thread, matches, credentials.password, hashed)
+        own = self._hashes.find(credentials.user)
+        compared = own or self._hashes.of_another(credentials.user)
+        is_own = compared is not None and await self._matches(credentials.password, compared)
         is_shared = self._is_shared(credentials.password)
-        return is_own if hashed else is_shared
+        return is_own if own else is_shared
+
+    async def _matches(self, password: bytes, hashed: bytes) -> bool:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, matches, password, hashed)
 
     def _is_shared(self, password: bytes) -> bool:
         # every encoding is compared before any answer, so that the time says nothing about which one matched

@@ -22,6 +22,11 @@ def load_jupyterhub(auth: AuthGroup, environment: Mapping[str, str] = os.environ
     api_url = settings.api_url or environment.get("JUPYTERHUB_API_URL", "")
     if not api_url:
         raise InvalidConfig("gateway.auth.jupyterhub.apiUrl: set it to the hub's API, or set $JUPYTERHUB_API_URL")
+    if "$(" in api_url:
+        # the chart refers to variables of the hub's Service, which Kubernetes leaves as they are where it knows of none
+        raise InvalidConfig(
+            "gateway.auth.jupyterhub.apiUrl: set it to the hub's API, since there is no Service `hub` in this namespace"
+        )
     service_name = settings.service_name or environment.get("JUPYTERHUB_SERVICE_NAME", "")
     hub = JupyterHub(
         api_url,

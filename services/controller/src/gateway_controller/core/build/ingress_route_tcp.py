@@ -11,7 +11,9 @@ def build_ingress_route_tcp(installation: Installation, cluster: ClusterName) ->
     return {
         "apiVersion": INGRESSROUTETCPS.api_version,
         "kind": INGRESSROUTETCPS.kind,
-        "metadata": build_metadata(installation, cluster, name, SCHEDULER_COMPONENT),
+        "metadata": build_metadata(
+            installation, cluster, name, SCHEDULER_COMPONENT, extra_labels=installation.proxy_route_labels
+        ),
         "spec": {
             "entryPoints": [installation.proxy_tcp_entrypoint],
             "routes": [

@@ -1,0 +1,35 @@
+{{/* What can't work is said before anything is changed. Types and typos are values.schema.json's to find. */}}
+{{- define "dask-gateway.checks" -}}
+{{- $auth := .Values.gateway.auth -}}
+{{- $types := $auth.types | default (list $auth.type) -}}
+{{- if and (has "custom" $types) (not $auth.custom.class) -}}
+{{- fail "\ngateway.auth.custom.class: set it to the authenticator class, with its module" -}}
+{{- end -}}
+{{- if and (has "oidc" $types) (not $auth.oidc.issuer) -}}
+{{- fail "\ngateway.auth.oidc.issuer: set it to the issuer's address" -}}
+{{- end -}}
+{{- if and (has "kerberos" $types) (not $auth.kerberos.keytab) (not $auth.kerberos.keytabFromSecretName) -}}
+{{- fail "\ngateway.auth.kerberos: set keytabFromSecretName to a Secret with the keytab, or keytab to a file that gateway.extraVolumes brings" -}}
+{{- end -}}
+{{- if and (has "jupyterhub" $types) (not $auth.jupyterhub.apiToken) (not $auth.jupyterhub.apiTokenFromSecretName) -}}
+{{- fail "\ngateway.auth.jupyterhub: set apiToken, or apiTokenFromSecretName to a Secret with it" -}}
+{{- end -}}
+{{- if and (include "dask-gateway.tls" .) (not .Values.traefik.installTraefik) -}}
+{{- fail "\ntraefik.tls is for the Traefik that this chart installs: for one that is there already use traefik.existing" -}}
+{{- end -}}
+{{- with .Values.traefik.tls.certManager -}}
+{{- if and .issuerName (not .hosts) -}}
+{{- fail "\ntraefik.tls.certManager.hosts: name the hosts that the certificate is for" -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $values := dict "gateway" .Values.gateway "gateway.auth" $auth "traefik" .Values.traefik -}}
+{{- with $values.autoscaling -}}
+{{- if and .enabled (gt (int .minReplicas) (int .maxReplicas)) -}}
+{{- fail (printf "\n%s.autoscaling: minReplicas is more than maxReplicas" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and (gt (int .Values.controller.replicas) 1) (not .Values.controller.leaderElection) -}}
+{{- fail "\ncontroller.leaderElection: without it there must never be two controllers; set controller.replicas to 1" -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,175 @@
+"""What operators write in values is what the services in the pods then know."""
+
+import shutil
+from base64 import b64decode
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import helm_python
+import yaml
+
+from gateway_api.options.service import OptionsService
+from gateway_common.configuration.loading import configured_files, load_configuration
+from gateway_common.configuration.model import Configuration
+from gateway_common.principal import Principal
+from tests.kit.chart import CHART, FULLNAME, Manifest, find, operators_values, pods, render
+
+
+def services_configuration(manifests: list[Manifest], service: str, directory: Path, **secrets: str) -> Configuration:
+    """What a service finds where its pod puts it."""
+    pod = pods(manifests)[f"{service}-{FULLNAME}"]
+    (container,) = pod["containers"]
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    for mount in container["volumeMounts"]:
+        secret = volumes[mount["name"]].get("secret")
+        known = [
+            m for m in manifests if m["kind"] == "Secret" and secret and m["metadata"]["name"] == secret["secretName"]
+        ]
+        place = directory / mount["mountPath"].lstrip("/")
+        place.mkdir(parents=True, exist_ok=True)
+        for name, text in known[0]["data"].items() if known else ():
+            (place / name).write_bytes(b64decode(text))
+    environment = {entry["name"]: _value(entry, secrets) for entry in container["env"]}
+    files = [directory / str(file).lstrip("/") for file in configured_files(environment)]
+    return load_configuration(files, environment).configuration
+
+
+def _value(entry: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
+    if "valueFrom" not in entry:
+        return str(entry["value"])
+    source = entry["valueFrom"]
+    return secrets[source["secretKeyRef"]["key"]] if "secretKeyRef" in source else "a-field"
+
+
+async def cluster_of(configuration: Configuration, user: str, *groups: str, **options: Any) -> dict[str, Any]:
+    """What a user's cluster is made of."""
+    return (await OptionsService(configuration).resolve(Principal(user, groups), options)).config
+
+
+async def test_many_hubs(tmp_path: Path) -> None:
+    manifests = render(operators_values("operators/many-hubs"))
+    api = services_configuration(manifests, "api", tmp_path / "api")
+    assert (api.instance, api.prefix) == (FULLNAME, "/services/dask-gateway")
+    assert api.api_url == "http://api-dg-dask-gateway.gw:8000/api"
+    assert api.api.auth_url == "http://auth-dg-dask-gateway:8001"
+    config = await cluster_of(api, "alice", worker_cores=3)
+    assert (config["worker_cores"], config["worker_memory"], config["idle_timeout"]) == (3, 4 * 2**30, 1800)
+    assert config["worker_extra_pod_labels"] == {"hub.jupyter.org/username": "alice"}
+    assert config["worker_extra_container_config"] == {"securityContext": {"runAsGroup": 1000, "runAsUser": 1000}}
+    assert config["scheduler_extra_pod_config"]["serviceAccountName"] == "user-sa"
+    assert (config["scheduler_cores"], config["scheduler_memory_limit"]) == (0.01, 2**30)
+
+    auth = services_configuration(
+        manifests, "auth", tmp_path / "auth", **{"hub.services.dask-gateway.apiToken": "hubs-token"}
+    )
+    hub = auth.auth.jupyterhub
+    assert auth.auth.kinds == ["jupyterhub"]
+    assert hub.api_token is not None
+    assert hub.api_token.get_secret_value() == "hubs-token"
+    assert hub.api_url == "http://$(HUB_SERVICE_HOST):$(HUB_SERVICE_PORT)/hub/api", "Kubernetes fills that in"
+    assert pods(manifests)[f"auth-{FULLNAME}"]["enableServiceLinks"] is True
+
+    controller = services_configuration(manifests, "controller", tmp_path / "controller").controller
+    assert (controller.proxy_web_entrypoint, controller.proxy_tcp_entrypoint) == ("web", "web")
+    names = [middleware.name for middleware in controller.proxy_web_middlewares]
+    assert names == ["dashboard-access@file", "dashboard-headers@file", "clusters-prefix@file"]
+    assert find(manifests, "Service", f"traefik-{FULLNAME}")["spec"]["type"] == "ClusterIP"
+
+
+async def test_a_science(tmp_path: Path) -> None:
+    manifests = render(operators_values("operators/science"))
+    api = services_configuration(manifests, "api", tmp_path / "api")
+    assert api.api.log_level == "DEBUG"
+    config = await cluster_of(api, "alice")
+    assert (config["image"], config["image_pull_policy"]) == ("ghcr.io/example/analysis:1.4", "Always")
+    assert (config["namespace"], config["worker_threads"], config["idle_timeout"]) == ("dask", 2, 3600)
+    assert (config["cluster_max_cores"], config["cluster_max_memory"]) == (60, 240 * 2**30)
+    assert config["worker_extra_pod_config"]["volumes"][0]["persistentVolumeClaim"] == {"claimName": "shared"}
+    assert "5f7d0a1c" not in str(api)
+    auth = services_configuration(manifests, "auth", tmp_path / "auth")
+    assert auth.auth.jupyterhub.api_token is not None
+    assert auth.auth.jupyterhub.api_token.get_secret_value() == "5f7d0a1c"
+    for name, pod in pods(manifests).items():
+        environment = {entry["name"] for entry in pod["containers"][0].get("env", ())}
+        assert ("HUB_URL" in environment) is not name.startswith("traefik"), "all that run extraConfig have it"
+
+    controller = services_configuration(manifests, "controller", tmp_path / "controller").controller
+    assert controller.proxy_tcp_entrypoint == "tcp"
+    service = find(manifests, "Service", f"traefik-{FULLNAME}")
+    assert [(port["name"], port["port"]) for port in service["spec"]["ports"]] == [("web", 80), ("tcp", 8786)]
+    assert service["spec"]["loadBalancerSourceRanges"] == ["10.0.0.0/8"]
+    assert pods(manifests)[f"controller-{FULLNAME}"]["serviceAccountName"] == "ours"
+    assert not [m for m in manifests if m["kind"].endswith("Role") and "controller" in m["metadata"]["name"]]
+
+
+async def test_a_platform(tmp_path: Path) -> None:
+    manifests = render(operators_values("operators/platform"))
+    api = services_configuration(manifests, "api", tmp_path / "api")
+    config = await cluster_of(api, "alice", profile="Small")
+    assert (config["namespace"], config["worker_memory"]) == ("dev", 2 * 2**30)
+    assert "very-secret" not in str(api)
+    auth = services_configuration(manifests, "auth", tmp_path / "auth").auth
+    assert auth.custom.class_name == "platform_auth.PlatformAuthenticator"
+    assert auth.custom.config["jupyterhub_api_token"] == "very-secret"
+
+    controller = services_configuration(manifests, "controller", tmp_path / "controller").controller
+    assert controller.log_level == "DEBUG"
+    assert (controller.proxy_web_entrypoint, controller.proxy_tcp_entrypoint) == ("websecure", "tcp")
+    assert (controller.proxy_host, controller.proxy_tls) == ("platform.example.org", True)
+    middleware = controller.proxy_web_middlewares[0]
+    assert (middleware.name, middleware.namespace) == (f"dashboard-access-{FULLNAME}", "gw")
+    route = find(manifests, "IngressRoute", f"api-{FULLNAME}")
+    assert route["metadata"]["labels"]["traefik-shard"] == "public"
+    assert route["spec"]["routes"][0]["match"] == "Host(`platform.example.org`) && PathPrefix(`/gateway`)"
+    assert route["spec"]["tls"] == {}
+
+
+def test_secrets_are_where_only_auth_finds_them() -> None:
+    secrets = {
+        "simple": {"password": "secret-1", "users": {"alice": "$2b$12$" + "x" * 21 + "u" + "y" * 31}},
+        "jupyterhub": {"apiToken": "secret-2"},
+        "oidc": {"clientSecret": "secret-3"},
+        "custom": {"config": {"key": "secret-4"}},
+    }
+    manifests = render({"gateway": {"auth": secrets}})
+    texts = {
+        (m["kind"], m["metadata"]["name"]): "".join(b64decode(text).decode() for text in m["data"].values())
+        for m in manifests
+        if m["kind"] == "Secret"
+    }
+    for secret in ("secret-1", "secret-2", "secret-3", "secret-4", "y" * 31):
+        assert [name for name, text in texts.items() if secret in text] == [("Secret", f"auth-{FULLNAME}")]
+        assert not [m for m in manifests if m["kind"] != "Secret" and secret in str(m)]
+    for name, pod in pods(manifests).items():
+        mounted = {volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
+        own = {f"auth-{FULLNAME}", f"signing-keys-{FULLNAME}"}
+        assert mounted & own == (own if name == f"auth-{FULLNAME}" else set())
+
+
+def test_a_change_of_the_configuration_rolls_the_pods_that_read_it() -> None:
+    def annotations(**auth: Any) -> dict[str, Any]:
+        return {
+            m["metadata"]["name"].partition("-")[0]: m["spec"]["template"]["metadata"].get("annotations")
+            for m in render({"gateway": {"auth": auth, "loglevel": "DEBUG" if auth.get("login") else "INFO"}})
+            if m["kind"] == "Deployment"
+        }
+
+    before, secret, shared = annotations(), annotations(simple={"password": "x"}), annotations(login="none")
+    assert {name for name in before if before[name] != secret[name]} == {"auth"}
+    assert {name for name in before if before[name] != shared[name]} == {"api", "auth", "controller"}
+    assert annotations() == before
+
+
+def test_modules_of_the_operators_can_be_imported(tmp_path: Path) -> None:
+    """What stands in extensions/gateway of the chart is beside the values."""
+    (container,) = pods(render())[f"api-{FULLNAME}"]["containers"]
+    environment = {entry["name"]: entry.get("value") for entry in container["env"]}
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert environment["PYTHONPATH"] == mounts["config"] == "/etc/dask-gateway"
+    copy = tmp_path / "chart"
+    shutil.copytree(CHART, copy)
+    (copy / "extensions/gateway/ours.py").write_text("NAME = 1\n")
+    with helm_python.Chart.load(copy) as changed:
+        text = changed.render({}, name="dg", namespace="gw")["dask-gateway/templates/config/secret.yaml"]
+    assert b64decode(yaml.safe_load(text)["data"]["ours.py"]) == b"NAME = 1\n"

@@ -1,0 +1,156 @@
+"""Whatever is switched on or off: Kubernetes takes every object, and every pod of ours is restricted."""
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from gateway_common.crd import crd
+from gateway_common.traefik_crds import traefik_definitions
+from tests.kit.chart import CHART, FULLNAME, Manifest, chart, operators_values, pods, render
+
+SCALING = {"autoscaling": {"enabled": True, "minReplicas": 3}}
+VALUES: dict[str, Manifest] = {
+    "nothing": {},
+    "the defaults of 2026.3.0": operators_values("default"),
+    "a hub here": operators_values("hub_same_namespace"),
+    "a hub elsewhere": operators_values("hub_other_namespace"),
+    "many hubs": operators_values("operators/many-hubs"),
+    "a science": operators_values("operators/science"),
+    "a platform": operators_values("operators/platform"),
+    "no traefik": {"traefik": {"installTraefik": False}},
+    "an existing traefik with middlewares": {
+        "gateway": {"prefix": "/gw", "dashboards": {"private": False}},
+        "traefik": {
+            "installTraefik": False,
+            "existing": {"tlsSecretName": "cert", "middlewares": [{"name": "slow", "namespace": "edge"}]},
+        },
+    },
+    "tls": {"traefik": {"tls": {"secretName": "cert"}, "service": {"ports": {"tcp": {"port": 8786}}}}},
+    "cert-manager": {"traefik": {"tls": {"certManager": {"issuerName": "le", "hosts": ["dask.example.org"]}}}},
+    "every namespace": {"gateway": {"backend": {"namespace": "dask-{user}", "validatePods": True}}},
+    "namespaces of groups": {"gateway": {"groups": {"blue": {"backend": {"namespace": "blue"}}}}},
+    "no rights": {"rbac": {"enabled": False}},
+    "no controller": {"controller": {"enabled": False}},
+    "no extras": {
+        "crds": {"enabled": False},
+        "networkPolicies": {"enabled": False},
+        "podDisruptionBudgets": {"enabled": False},
+        "gateway": {"livenessProbe": {"enabled": False}, "readinessProbe": {"enabled": False}},
+    },
+    "scaling": {"gateway": {**SCALING, "auth": SCALING}, "traefik": SCALING},
+    "monitoring": {"metrics": {"podMonitor": {"enabled": True}, "grafanaDashboard": {"enabled": True}}},
+    "secrets of others": {
+        "gateway": {
+            "auth": {
+                "types": ["kerberos", "oidc", "simple"],
+                "signingKeysSecretName": "keys",
+                "simple": {"passwordFromSecretName": "password"},
+                "oidc": {"issuer": "https://id.example.org", "clientSecretFromSecretName": "oidc"},
+                "kerberos": {"keytabFromSecretName": "keytab"},
+            }
+        }
+    },
+    "everything about pods": {
+        part: {
+            "annotations": {"a": "b"},
+            "labels": {"team": "data"},
+            "priorityClassName": "important",
+            "topologySpreadConstraints": [
+                {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {}}
+            ],
+            "podSecurityContext": {"runAsUser": 7},
+            "containerSecurityContext": {"readOnlyRootFilesystem": False},
+            "nodeSelector": {"disk": "fast"},
+            "tolerations": [{"key": "a", "operator": "Exists"}],
+            "affinity": {"nodeAffinity": {}},
+            "imagePullSecrets": [{"name": "pull"}],
+            "resources": {"requests": {"cpu": "1"}},
+            "image": {"pullPolicy": "Always"},
+        }
+        for part in ("gateway", "controller", "traefik")
+    },
+}
+
+
+@pytest.fixture(params=VALUES, scope="module")
+def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
+    return render(VALUES[request.param])
+
+
+def test_kubernetes_takes_every_object(manifests: list[Manifest]) -> None:
+    names = [(m["kind"], m["metadata"].get("namespace"), m["metadata"]["name"]) for m in manifests]
+    assert len(names) == len(set(names))
+    for manifest in manifests:
+        if manifest["apiVersion"].partition("/")[0] not in ("traefik.io", "cert-manager.io", "monitoring.coreos.com"):
+            kubernetes_validate.validate(manifest, "1.36", strict=True)
+
+
+def test_everything_is_labelled_and_named_within_limits(manifests: list[Manifest]) -> None:
+    for manifest in manifests:
+        metadata = manifest["metadata"]
+        assert metadata["labels"]["gateway.dask.org/instance"] == FULLNAME
+        assert manifest["kind"] == "CustomResourceDefinition" or len(metadata["name"]) <= 63
+        assert all(len(value) <= 63 for value in metadata["labels"].values())
+
+
+def test_every_pod_of_ours_is_restricted(manifests: list[Manifest]) -> None:
+    """Kubernetes' Pod Security Standards, "restricted"; and nothing of a pod's file system can be changed."""
+    for name, pod in pods(manifests).items():
+        context = pod["securityContext"]
+        assert context["runAsNonRoot"] is True, name
+        assert context["runAsUser"] > 0
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert pod["enableServiceLinks"] in (False, name == f"auth-{FULLNAME}")
+        assert {next(iter(volume.keys() - {"name"})) for volume in pod["volumes"]} <= {
+            "secret",
+            "emptyDir",
+            "projected",
+        }
+        for container in pod["containers"]:
+            own = container["securityContext"]
+            assert own["allowPrivilegeEscalation"] is False
+            assert own["capabilities"] == {"drop": ["ALL"]}
+            assert "privileged" not in own
+            assert {"livenessProbe", "readinessProbe"} <= container.keys() or name.startswith("api-")
+
+
+def test_only_those_that_call_kubernetes_have_a_token(manifests: list[Manifest]) -> None:
+    tokens = {name.partition("-")[0]: pod["automountServiceAccountToken"] for name, pod in pods(manifests).items()}
+    assert tokens["auth"] is False
+    assert all(tokens[name] for name in tokens.keys() - {"auth"})
+    for manifest in manifests:
+        if manifest["kind"] == "ServiceAccount":
+            assert manifest["automountServiceAccountToken"] is False, "a pod says so itself"
+
+
+def test_the_default_installation_is_the_one_that_was_looked_at() -> None:
+    """All but definitions, which are generated, and what is in Secrets. Delete the file to have it written anew."""
+    golden = CHART.parents[1] / "tests/data/chart/default.yaml"
+    shown = [_shown(m) for m in render() if m["kind"] != "CustomResourceDefinition"]
+    text = yaml.safe_dump_all(sorted(shown, key=lambda m: (m["kind"], m["metadata"]["name"])), width=1000)
+    if not golden.exists():
+        golden.write_text(text)
+        pytest.fail(f"{golden} was missing; it is there now: look at it")
+    assert golden.read_text() == text
+
+
+def _shown(manifest: Manifest) -> Manifest:
+    if manifest["kind"] == "Secret":
+        manifest["data"] = dict.fromkeys(manifest["data"], "...")
+    if manifest["kind"] == "Deployment":
+        annotations = manifest["spec"]["template"]["metadata"].get("annotations", {})
+        annotations.update({name: "..." for name in annotations if name.startswith("checksum/")})
+    return manifest
+
+
+def test_the_definitions_are_those_of_the_model_and_stay_when_the_release_goes() -> None:
+    made = {m["metadata"]["name"]: m for m in render() if m["kind"] == "CustomResourceDefinition"}
+    known = {definition["metadata"]["name"]: definition for definition in [crd(), *traefik_definitions()]}
+    assert {name: m["spec"] for name, m in made.items()} == {name: m["spec"] for name, m in known.items()}
+    assert all(m["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"} for m in made.values())
+    assert chart().crds == [], "Helm would install them once and never again"
+
+    without = render({"traefik": {"installTraefik": False}, "crds": {"keep": False}})
+    (own,) = (m for m in without if m["kind"] == "CustomResourceDefinition")
+    assert (own["metadata"]["name"], own["metadata"].get("annotations")) == (crd()["metadata"]["name"], None)
+    assert not [m for m in render({"crds": {"enabled": False}}) if m["kind"] == "CustomResourceDefinition"]

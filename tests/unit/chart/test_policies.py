@@ -1,0 +1,121 @@
+"""Who may connect to whom: the flows of ARCHITECTURE.md."""
+
+import ipaddress
+from typing import Any
+
+import pytest
+
+from tests.kit.chart import FULLNAME, NAMESPACE, Manifest, render
+
+COMPONENTS = {"api": "gateway", "auth": "auth", "controller": "controller", "proxy": "traefik"}
+DASK = ("scheduler", "worker")
+#: Labels of pods, as they come to Kubernetes.
+PODS: dict[str, dict[str, str]] = {
+    **{
+        name: {
+            "app.kubernetes.io/name": "dask-gateway",
+            "app.kubernetes.io/instance": "dg",
+            "app.kubernetes.io/component": component,
+        }
+        for name, component in COMPONENTS.items()
+    },
+    **{
+        name: {
+            "gateway.dask.org/instance": FULLNAME,
+            "gateway.dask.org/cluster": "c0ffee",
+            "app.kubernetes.io/component": f"dask-{name}",
+        }
+        for name in DASK
+    },
+    "of another gateway": {"gateway.dask.org/instance": "other", "gateway.dask.org/cluster": "c0ffee"},
+    "a stranger": {"app": "shop"},
+}
+PORTS = (8000, 8001, 8786, 8787, 8788, 40000)
+#: Who connects where: all that is needed, and nothing else.
+FLOWS = {
+    ("api", "auth", 8001),
+    *((one, "api", 8000) for one in ("proxy", *DASK)),
+    *(("proxy", other, port) for other in DASK for port in (8786, 8787)),
+    *(("api", other, 8788) for other in DASK),
+    # workers listen at any port
+    *((one, other, port) for one in DASK for other in DASK for port in PORTS),
+}
+
+
+def policies(values: Manifest | None = None) -> list[Manifest]:
+    return [m for m in render(values) if m["kind"] == "NetworkPolicy"]
+
+
+def selects(selector: Manifest, labels: dict[str, str]) -> bool:
+    expressions = selector.get("matchExpressions", [])
+    assert {expression["operator"] for expression in expressions} <= {"Exists"}
+    return selector.get("matchLabels", {}).items() <= labels.items() and all(
+        expression["key"] in labels for expression in expressions
+    )
+
+
+def lets_in(policy: Manifest, labels: dict[str, str], namespace: str, port: int) -> bool:
+    return any(
+        port in [known["port"] for known in rule.get("ports", [{"port": port}])]
+        and any(_is_of(peer, labels, namespace) for peer in rule.get("from", [{}]))
+        for rule in policy["spec"]["ingress"]
+    )
+
+
+def _is_of(peer: Manifest, labels: dict[str, str], namespace: str) -> bool:
+    where = {"kubernetes.io/metadata.name": namespace}
+    return selects(peer.get("namespaceSelector", {}), where) and selects(peer.get("podSelector", {}), labels)
+
+
+def flows(known: list[Manifest]) -> set[tuple[str, str, int]]:
+    return {
+        (one, other, port)
+        for one, of_one in PODS.items()
+        for other, of_other in PODS.items()
+        for port in PORTS
+        for policy in known
+        if selects(policy["spec"]["podSelector"], of_other) and lets_in(policy, of_one, NAMESPACE, port)
+    }
+
+
+def test_only_what_the_gateway_needs_is_let_in() -> None:
+    open_to_all = {"controller", "proxy"}
+    assert {flow for flow in flows(policies()) if flow[1] not in open_to_all} == FLOWS
+
+
+def test_users_pods_reach_what_they_need_and_no_metadata() -> None:
+    (policy,) = (p for p in policies() if "Egress" in p["spec"]["policyTypes"])
+    assert all(selects(policy["spec"]["podSelector"], PODS[name]) for name in ("scheduler", "worker"))
+    assert not selects(policy["spec"]["podSelector"], PODS["of another gateway"])
+    (rule,) = policy["spec"]["egress"]
+    assert "ports" not in rule
+    blocks = [peer["ipBlock"] for peer in rule["to"] if "ipBlock" in peer]
+    reachable = {"169.254.169.254": False, "fd00:ec2::254": False, "8.8.8.8": True, "2001:db8::1": True}
+    for address, is_reachable in reachable.items():
+        assert any(_holds(block, address) for block in blocks) is is_reachable, address
+
+
+def _holds(block: Any, address: str) -> bool:
+    parsed = ipaddress.ip_address(address)
+    inside = [parsed in ipaddress.ip_network(cidr) for cidr in block.get("except", [])]
+    return parsed in ipaddress.ip_network(block["cidr"]) and not any(inside)
+
+
+def test_what_is_blocked_is_the_operators_to_say() -> None:
+    (policy,) = (
+        p for p in policies({"networkPolicies": {"blockedAddresses": []}}) if "Egress" in p["spec"]["policyTypes"]
+    )
+    assert all("except" not in peer.get("ipBlock", {}) for peer in policy["spec"]["egress"][0]["to"])
+
+
+@pytest.mark.parametrize(("namespace", "others"), [("edge", False), (None, True)])
+def test_a_traefik_that_was_there_before_is_let_in_from_its_namespace(namespace: str | None, others: bool) -> None:
+    values = {"traefik": {"installTraefik": False, "existing": {"namespace": namespace}}}
+    (policy,) = (p for p in policies(values) if p["metadata"]["name"] == f"api-{FULLNAME}")
+    assert lets_in(policy, PODS["a stranger"], "edge", 8000)
+    assert lets_in(policy, PODS["a stranger"], "elsewhere", 8000) is others
+
+
+def test_policies_for_clusters_are_where_clusters_run() -> None:
+    made = policies({"gateway": {"backend": {"namespaces": ["a", "b"]}}})
+    assert {p["metadata"]["namespace"] for p in made if "Egress" in p["spec"]["policyTypes"]} == {"a", "b"}

@@ -1,0 +1,103 @@
+"""The values: defaults that are those of the services, and errors that name the key."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import helm_python
+import pytest
+import yaml
+
+from gateway_common.configuration.known_keys import chart_defaults
+from tests.kit.chart import CHART, Manifest, operators_values, render
+
+#: Where a default of ours is another, and why.
+CHANGED = {
+    "gateway.image.tag": "images of this release",
+    "controller.image.tag": "images of this release",
+    "gateway.backend.image.tag": "images of this release",
+    "traefik.image.tag": "3.3 is not maintained any more",
+    "controller.k8sApiRateLimit": "docs/decisions/2026-11-24-one-configuration.md",
+}
+
+
+def leaves(tree: Manifest, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, (*path, name))
+        else:
+            yield ".".join((*path, name)), value
+
+
+def test_the_defaults_are_those_that_the_services_know() -> None:
+    written = yaml.safe_load((CHART / "values.yaml").read_text())
+    known = chart_defaults()
+    del known["enabled"]
+    assert written == known
+
+
+def test_every_key_of_the_chart_that_it_replaces_is_there_with_its_default() -> None:
+    ours = dict(leaves(yaml.safe_load((CHART / "values.yaml").read_text())))
+    before = dict(leaves(operators_values("default")))
+    assert {name for name, value in before.items() if name not in ours or ours[name] != value} == CHANGED.keys()
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"gatway": {}}, "gatway"),
+        ({"gateway": {"replica": 2}}, "replica"),
+        ({"gateway": {"auth": {"jupyterhub": {"apitoken": "x"}}}}, "apitoken"),
+        ({"gateway": {"backend": {"worker": {"memory": {"requests": "1G"}}}}}, "requests"),
+        ({"gateway": {"replicas": "two"}}, "gateway/replicas"),
+        ({"gateway": {"auth": {"type": "ldap"}}}, "gateway/auth/type"),
+        ({"gateway": {"groups": {"blue": {"limit": {}}}}}, "limit"),
+        ({"traefik": {"service": {"ports": {"web": {"port": 80000}}}}}, "traefik/service/ports/web/port"),
+        ({"controller": {"nodeSelector": {"a": 1}}}, "controller/nodeSelector/a"),
+    ],
+)
+def test_a_typo_is_an_error_that_names_the_key(values: Manifest, named: str) -> None:
+    with pytest.raises(helm_python.HelmError, match=named):
+        render(values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"enabled": True, "global": {"anything": {"at": "all"}}},
+        {"gateway": {"loglevel": "debug", "backend": {"worker": {"memory": {"request": 2**31, "limit": "4 G"}}}}},
+        {"gateway": {"backend": {"environment": {"A": {"valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}}}}},
+        {"gateway": {"extraConfig": "c.Backend.x = 1", "resources": None, "backend": {"namespace": None}}},
+        {"gateway": {"groups": {"blue": {"backend": {"worker": {"cores": {"request": 0.5}}}, "limits": {}}}}},
+        {"gateway": {"backend": {"worker": {"cores": {"limit": "0.5"}}, "workerGroups": {"gpu": {"threads": 1}}}}},
+        {"gateway": {"options": [{"name": "x", "type": "integer", "default": 1}]}},
+    ],
+)
+def test_what_services_understand_the_schema_lets_through(values: Manifest) -> None:
+    assert render(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"gateway": {"auth": {"type": "custom"}}}, "gateway.auth.custom.class"),
+        ({"gateway": {"auth": {"types": ["simple", "oidc"]}}}, "gateway.auth.oidc.issuer"),
+        ({"gateway": {"auth": {"type": "kerberos"}}}, "gateway.auth.kerberos: set keytabFromSecretName"),
+        (
+            {"gateway": {"auth": {"type": "jupyterhub", "jupyterhub": {"apiTokenFromSecretName": ""}}}},
+            "gateway.auth.jupyterhub: set apiToken",
+        ),
+        ({"traefik": {"installTraefik": False, "tls": {"secretName": "x"}}}, "use traefik.existing"),
+        ({"traefik": {"tls": {"certManager": {"issuerName": "x"}}}}, "traefik.tls.certManager.hosts"),
+        ({"traefik": {"autoscaling": {"enabled": True, "maxReplicas": 1}}}, "traefik.autoscaling: minReplicas"),
+        ({"controller": {"replicas": 2, "leaderElection": False}}, "controller.leaderElection"),
+    ],
+)
+def test_what_can_not_work_is_said_in_words(values: Manifest, text: str) -> None:
+    with pytest.raises(helm_python.HelmError, match=text):
+        render(values)
+
+
+def test_helm_finds_nothing_to_complain_about() -> None:
+    found = helm_python.lint(CHART, {}, strict=True)
+    assert [entry["error"] for entry in found["messages"]] == ["icon is recommended"]
+    assert found["errors"] == []
