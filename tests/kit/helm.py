@@ -1,6 +1,11 @@
-"""Helm, by its own library, against the embedded cluster. Its calls block, so each runs on a thread of its own."""
+"""Helm, by its own library, against the embedded cluster. Its calls block, so each runs on a thread of its own.
+
+`python -m tests.kit.helm KUBECONFIG CHART RELEASE NAMESPACE VALUES` is `helm upgrade` as a program; values are JSON.
+"""
 
 import asyncio
+import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -50,3 +55,13 @@ async def helm(cluster: Cluster, directory: Path, chart: Path, release: str, nam
     kubeconfig = cluster.server.kubeconfig(directory / f"{release}.kubeconfig")
     with Config(kubeconfig_path=kubeconfig, namespace=namespace) as config:
         yield Helm(config, chart, release)
+
+
+def main(kubeconfig: str, chart: str, release: str, namespace: str, values: str) -> None:
+    """Upgrade a release, and return when it is ready."""
+    with Config(kubeconfig_path=kubeconfig, namespace=namespace) as config:
+        config.upgrade(chart, release, json.loads(values), wait="watcher", timeout=_SECONDS)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,7 +1,6 @@
 """The tests of tests/e2e, run as one runs them on an installation: against this machine's, by variables alone."""
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,8 +12,8 @@ from gateway_common.names import APP_NAME, COMPONENT_LABEL, NAME_LABEL, SCHEDULE
 from gateway_common.resources import PODS, Manifest
 from gateway_local.gateway import LocalGateway, LocalSettings
 from tests.integration.gateway.conftest import PASSWORD
+from tests.kit.end_to_end import ROOT, run
 
-ROOT = Path(__file__).parents[3]
 VALUES = ROOT / "tests/e2e/values.yaml"
 NAMESPACE = "dask-gateway"
 #: Services by the component that charts label their pods with.
@@ -98,22 +97,3 @@ async def test_without_an_installation_they_are_skipped_and_say_so() -> None:
     output = await run("pytest", "-q", "-p", "no:cacheprovider", "tests/e2e", KUBECONFIG="", GATEWAY_ADDRESS="")
     assert "KUBECONFIG and GATEWAY_ADDRESS not set" in output
     assert "passed" not in output
-
-
-async def run(module: str, *arguments: str | Path, **variables: str) -> str:
-    """Run a Python module at the root of the repository; raises AssertionError with what it says if it fails."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, *arguments),
-        cwd=ROOT,
-        env={**os.environ, **variables},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        output, _ = await process.communicate()
-    except asyncio.CancelledError:
-        process.kill()
-        await process.wait()
-        raise
-    assert process.returncode == 0, output.decode()
-    return output.decode()
