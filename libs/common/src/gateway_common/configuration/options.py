@@ -15,7 +15,13 @@ class OptionDeclaration(SettingsGroup):
     name: str = setting(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="The keyword by which users set it.")
     type: Literal["string", "bool", "integer", "float", "select", "mapping"] = setting(description="Its kind.")
     label: str | None = setting(None, description="What forms show. Default: its name.")
-    default: Any = setting(None, description="Its value where the user gives none. Default: that of the kind.")
+    default: Any = setting(
+        None,
+        description=(
+            "Its value where the user gives none. Default: that of the kind; of a select, the first choice. "
+            "Helm sorts the choices of a mapping by name."
+        ),
+    )
     min: float | None = setting(None, description="The smallest number.")
     max: float | None = setting(None, description="The largest number.")
     choices: list[str] | dict[str, Any] = setting(
