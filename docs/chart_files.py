@@ -32,6 +32,8 @@ _SECTIONS = {
     "podDisruptionBudgets": "What drains may do.",
     "metrics": "For Prometheus and Grafana.",
 }
+#: Charts that include this one have it; nothing here does.
+_TOLERATED = ("enabled",)
 #: Read in several forms: as text, as number, in any case. The services say what is wrong with a value.
 _FREE_FORM = ("memory", "loglevel", "environment")
 #: Keywords that mean the same to everybody who reads a JSON schema.
@@ -63,7 +65,7 @@ def _section(section: Section, indent: str) -> Iterator[str]:
                 yield from _section(below, f"{indent}  ")
             else:
                 yield f"{indent}{name}: {{}}"
-        elif below.default is not None or name != "enabled":
+        elif below.path != _TOLERATED:
             yield from _comment(_description(below), indent)
             yield from _value(name, below.default, indent)
 

@@ -29,6 +29,22 @@ async def running_browser(*arguments: str) -> AsyncIterator[Browser]:
             await browser.close()
 
 
+async def status_after_sign_in(
+    browser: Browser, link: str, *, at: str, user_field: str, user: str, password: str
+) -> int:
+    """Open a link as a stranger, who is sent to sign in `at` an address, and does; the status of what is then shown."""
+    page = await (await browser.new_context()).new_page()
+    await page.goto(link)
+    assert page.url.startswith(at), "a stranger is sent to sign in"
+    await page.fill(f"[name={user_field}]", user)
+    await page.fill("[name=password]", password)
+    async with page.expect_response(lambda answer: answer.url == link and answer.status != 302) as shown:
+        await page.click("[type=submit]")
+    status = (await shown.value).status
+    await page.wait_for_url(link)
+    return status
+
+
 @asynccontextmanager
 async def running_profile(
     directory: Path, *arguments: str, environment: Mapping[str, str]

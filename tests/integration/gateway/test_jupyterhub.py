@@ -11,7 +11,7 @@ import pytest_asyncio
 from dask_gateway import Gateway, JupyterHubAuth
 from gateway_local.gateway import LocalGateway, LocalSettings
 from gateway_local.ports import free_port
-from tests.kit.browser import running_browser
+from tests.kit.browser import running_browser, status_after_sign_in
 from tests.kit.jupyterhub import PASSWORD, SERVICE, SERVICE_TOKEN, Hub, running_hub
 from tests.kit.routes import is_routed
 
@@ -75,15 +75,8 @@ async def test_a_program_shows_its_token_and_a_browser_signs_in_at_the_hub(
         link = f"{gateway.address}/clusters/{cluster.name}/status"
         await is_routed(link)
         for user, status in (("alice", 200), ("bob", 403)):
-            page = await (await browser.new_context()).new_page()
-            await page.goto(link)
-            assert page.url.startswith(f"{hub.url}hub/login"), "a stranger is sent to sign in"
-            await page.fill("[name=username]", user)
-            await page.fill("[name=password]", PASSWORD)
-            async with page.expect_response(lambda answer: answer.url == link and answer.status != 302) as shown:
-                await page.click("[type=submit]")
-            assert (await shown.value).status == status
-            await page.wait_for_url(link)
+            sign_in = {"user_field": "username", "user": user, "password": PASSWORD}
+            assert await status_after_sign_in(browser, link, at=f"{hub.url}hub/login", **sign_in) == status
 
 
 async def test_who_comes_back_without_having_begun_is_not_signed_in(gateway: LocalGateway) -> None:

@@ -8,7 +8,7 @@ import pytest_asyncio
 from dask_gateway import Gateway
 from dask_gateway.auth import TokenAuth
 from gateway_local.gateway import LocalGateway, LocalSettings
-from tests.kit.browser import running_browser
+from tests.kit.browser import running_browser, status_after_sign_in
 from tests.kit.oidc_issuer import CLIENT, PASSWORD, SECRET, OidcIssuer, running_issuer
 from tests.kit.routes import is_routed
 
@@ -46,15 +46,8 @@ async def test_a_program_shows_a_token_and_a_browser_signs_in_at_the_issuer(
         link = f"{gateway.address}/clusters/{cluster.name}/status"
         await is_routed(link)
         for user, status in (("alice", 200), ("bob", 403)):
-            page = await (await browser.new_context()).new_page()
-            await page.goto(link)
-            assert page.url.startswith(f"{issuer.url}/authorize?"), "a stranger is sent to sign in"
-            await page.fill("[name=user]", user)
-            await page.fill("[name=password]", PASSWORD)
-            async with page.expect_response(lambda answer: answer.url == link and answer.status != 302) as shown:
-                await page.click("[type=submit]")
-            assert (await shown.value).status == status
-            await page.wait_for_url(link)
+            sign_in = {"user_field": "user", "user": user, "password": PASSWORD}
+            assert await status_after_sign_in(browser, link, at=f"{issuer.url}/authorize?", **sign_in) == status
 
 
 async def test_sessions_outlive_the_keys_of_the_issuer(gateway: LocalGateway, issuer: OidcIssuer) -> None:

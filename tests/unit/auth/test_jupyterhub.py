@@ -75,6 +75,12 @@ def test_the_hubs_own_variables_are_enough() -> None:
     assert load_jupyterhub(auth, {"JUPYTERHUB_API_URL": HUB}).login is None
 
 
+def test_a_service_of_the_hubs_that_kubernetes_does_not_know_is_an_error_at_the_start() -> None:
+    """The chart refers to its variables, which stay as they are written where there are none."""
+    with pytest.raises(InvalidConfig, match="there is no Service `hub` in this namespace"):
+        load_jupyterhub(settings(api_url="http://$(HUB_SERVICE_HOST):$(HUB_SERVICE_PORT)/hub/api"), {})
+
+
 def test_scopes_can_not_be_checked_without_the_services_name() -> None:
     with pytest.raises(InvalidConfig, match="jupyterhubServiceName"):
         load_jupyterhub(settings(use_service_access_scopes=True), {})

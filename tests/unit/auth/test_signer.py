@@ -85,6 +85,24 @@ def test_a_signer_needs_a_key() -> None:
         Signer([], audience="prod", lifetime=60)
 
 
+def test_the_keys_of_a_directory_count_in_the_order_of_their_names(tmp_path: Path) -> None:
+    """As Kubernetes mounts a Secret: its files are links to what is behind a link with a hidden name."""
+    behind = tmp_path / "..2026"
+    behind.mkdir()
+    (tmp_path / "..data").symlink_to(behind.name)
+    made = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("2.pem", "0.pem", "1.pem")}
+    for name, key in made.items():
+        pem_file(behind / name, key)
+        (tmp_path / name).symlink_to(f"..data/{name}")
+    keys = [key.key_id for key in load_signing_keys([tmp_path])]
+    assert keys == [SigningKey(made[name]).key_id for name in sorted(made)]
+
+
+def test_a_directory_without_keys_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSigningKey, match="no signing key"):
+        load_signing_keys([tmp_path])
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidSigningKey, match=r"key\.pem: No such file"):
         SigningKey.from_file(tmp_path / "key.pem")

@@ -100,7 +100,7 @@ def test_every_pod_of_ours_is_restricted(manifests: list[Manifest]) -> None:
         assert context["runAsNonRoot"] is True, name
         assert context["runAsUser"] > 0
         assert context["seccompProfile"] == {"type": "RuntimeDefault"}
-        assert pod["enableServiceLinks"] in (False, name == f"auth-{FULLNAME}")
+        assert pod["enableServiceLinks"] is False or name == f"auth-{FULLNAME}", "which looks for the hub's Service"
         assert {next(iter(volume.keys() - {"name"})) for volume in pod["volumes"]} <= {
             "secret",
             "emptyDir",

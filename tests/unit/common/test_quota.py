@@ -264,3 +264,12 @@ def test_usage_counts_each_groups_own_sizes() -> None:
     assert usage_of(config, {"": 2, "gpu": 3}) == Usage(
         clusters=1, workers=5, millicores=(1 + 2 + 12) * 1000, memory=(2 + 4 + 24) * GIB
     )
+
+
+def test_how_many_workers_are_in_what_is_booked_is_told_by_whatever_there_is_least_of() -> None:
+    one = Usage(workers=1, millicores=500, memory=2)
+    assert Usage(workers=4, millicores=1500, memory=9).holds(one) == 3
+    assert Usage(workers=4, millicores=9000, memory=3).holds(one) == 1
+    assert Usage(workers=2).holds(Usage(workers=1)) == 2
+    assert (Usage() - one).holds(one) == 0
+    assert one.holds(Usage()) == 0

@@ -134,17 +134,17 @@ def test_a_running_cluster_whose_configuration_was_spoilt_stays_and_says_so() ->
     assert "worker_cores" in (spoilt.status.message or "")
 
 
-def test_a_stop_deletes_pods_and_secret_and_is_not_over_before_the_pods_are() -> None:
+def test_a_stop_deletes_the_pods_and_is_not_over_before_they_are_gone() -> None:
     observed = observe(cluster(active=False), scheduler())
     assert plan(observed) == Plan(
-        status(Phase.STOPPING, **STOP, scheduler_address="10.0.0.1"), actions=((all_pods(observed),), (SECRET,))
+        status(Phase.STOPPING, **STOP, scheduler_address="10.0.0.1"), actions=((all_pods(observed),),)
     )
 
 
 def test_workers_leave_before_their_scheduler() -> None:
     begun = plan(observe(cluster(active=False), scheduler(), worker(0), worker(1, finished=True)))
     first_workers = DeletePods(f"{SELECTOR},app.kubernetes.io/component=dask-worker", frozenset({"uid-of-worker-0"}))
-    assert begun.actions == ((first_workers,), (SECRET,))
+    assert begun.actions == ((first_workers,),)
     assert begun.requeue_after == 2.0
 
     stopping = cluster(active=False, status=begun.status)
@@ -173,10 +173,12 @@ def test_a_pod_that_turns_up_while_a_cluster_stops_is_deleted_too() -> None:
 
 
 @pytest.mark.parametrize("reason", list(StopReason))
-def test_a_cluster_that_was_given_back_is_stopped_when_no_pod_is_left(reason: StopReason) -> None:
+def test_a_cluster_that_was_given_back_is_stopped_when_no_pod_is_left_and_its_secret_goes_last(
+    reason: StopReason,
+) -> None:
     stopping = cluster(active=False, stop_reason=reason, status=status(Phase.STOPPING, **{**STOP, "reason": reason}))
     assert plan(observe(stopping)) == Plan(
-        status(Phase.STOPPED, **{**STOP, "reason": reason}, completion_time=COMPLETED)
+        status(Phase.STOPPED, **{**STOP, "reason": reason}, completion_time=COMPLETED), actions=((SECRET,),)
     )
 
 
@@ -189,11 +191,11 @@ def test_a_cluster_that_is_stopped_before_anything_was_made_is_over_in_one_step(
 def test_a_lost_scheduler_fails_its_cluster_which_keeps_the_reason_over_the_clean_up() -> None:
     observed = observe(cluster(), worker(0))
     stopping = plan(observed)
-    assert stopping.actions == ((all_pods(observed),), (SECRET,))
+    assert stopping.actions == ((all_pods(observed),),)
     assert (stopping.status.phase, stopping.status.reason) == (Phase.STOPPING, "SchedulerLost")
 
     failed = plan(observe(replace(observed.cluster, status=stopping.status)))
-    assert failed.actions == ()
+    assert failed.actions == ((SECRET,),)
     assert failed.status == status(Phase.FAILED, **LOST, completion_time=COMPLETED, scheduler_address="10.0.0.1")
 
 

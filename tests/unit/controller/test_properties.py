@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway_common.model import Phase
@@ -178,6 +178,8 @@ def apply(world: World, event: Event) -> None:
 
 
 @settings(max_examples=400, deadline=None)
+# the reason for a stop that is cut off is gone when the next controller looks
+@example([*BEGIN, ("scale", 1), ("reconcile", 0), ("limit", 0), ("killed", 2), ("mend", 0)])
 @given(HISTORIES)
 def test_whatever_happens_a_cluster_ends_where_its_spec_says(history: list[Event]) -> None:
     world = World()
@@ -195,8 +197,7 @@ def test_whatever_happens_a_cluster_ends_where_its_spec_says(history: list[Event
         assert world.cluster.active
         assert observed.scheduler
         assert not observed.scheduler.finished
-        # under a wrong configuration none is made, in place of one that a stop took which was cut off
-        assert world.secret or world.cluster.config == SPOILT
+        assert world.secret
         assert (phase is Phase.RUNNING) == observed.scheduler.running
     if phase is Phase.RUNNING and world.cluster.config in (b"{}", TIMED):
         assert not any(pod.finished for pod in observed.workers)

@@ -212,16 +212,19 @@ class Admissions:
         who have come to wait for it meanwhile: they would give it back, and so on for ever.
         """
         free = room_for_workers(terms.allowances, self._booked.used, config).workers
-        room = self._room(terms, config).workers
-        most = missing if room is None else max(room, held.holds(worker_usage(config)))
-        return min(missing, most) if free is None else min(missing, most, free)
+        most = missing if free is None else min(missing, free)
+        return min(most, held.holds(worker_usage(config))) if self._is_awaited(terms, config) else most
 
     def _room(self, terms: Terms, config: ClusterConfig) -> Room:
         """For more workers: none where clusters wait for the same, or growth would keep them waiting for ever."""
         room = room_for_workers(terms.allowances, self._booked.used, config)
-        if self._line.limits.keys().isdisjoint(limits_on(terms.allowances, worker_usage(config))):
+        if not self._is_awaited(terms, config):
             return room
         return Room(0, room.limit if room.workers == 0 else None)
+
+    def _is_awaited(self, terms: Terms, config: ClusterConfig) -> bool:
+        """Whether clusters wait for a limit that counts for such workers, too."""
+        return not self._line.limits.keys().isdisjoint(limits_on(terms.allowances, worker_usage(config)))
 
     # what is booked
 

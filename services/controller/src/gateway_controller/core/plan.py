@@ -121,8 +121,6 @@ def _end(observed: Observed, installation: Installation, verdict: Verdict, now: 
     """Delete everything, and call the cluster over when no pod is left (E-17)."""
     cluster = observed.cluster
     actions, requeue_after = _take_down(observed, installation, now)
-    if cluster.status.phase is not Phase.STOPPING and not observed.admission.untouched:
-        actions = (*actions, (Delete(SECRETS, secret_name(cluster.name)),))
     status = with_phase(cluster.status, Phase.STOPPING, verdict.reason, verdict.message)
     log_container = ""
     if cluster.status.phase is not Phase.STOPPING:
@@ -131,6 +129,10 @@ def _end(observed: Observed, installation: Installation, verdict: Verdict, now: 
             status = with_failure(status, observed.scheduler.exit_code)
             log_container = observed.scheduler.log_container
     if not observed.pods:
+        # The Secret goes last: were it gone before it is written that the cluster stops, and the reason for that gone
+        # by the next look, a cluster would run that nobody can reach.
+        if not observed.admission.untouched:
+            actions = (*actions, (Delete(SECRETS, secret_name(cluster.name)),))
         outcome = Phase.STOPPED if verdict.reason in INTENDED_ENDS else Phase.FAILED
         status = with_completion(status, outcome, now)
     return Plan(status, actions, requeue_after, log_container)
