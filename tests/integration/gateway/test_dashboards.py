@@ -175,7 +175,7 @@ async def test_the_owner_clicks_the_link_signs_in_and_sees_live_plots(browser: B
     page.on("websocket", lambda socket: sockets.append(socket.url))
     answer = await page.goto(f"{pages}/status")
     assert answer is not None
-    assert answer.status == 200
+    assert answer.status == 200, await answer.text()
     async with asyncio.timeout(120):
         while not (sockets and await page.evaluate("() => window.Bokeh ? Bokeh.index.roots !== undefined : false")):
             await page.wait_for_timeout(100)
