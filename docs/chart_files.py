@@ -23,6 +23,8 @@ _SECTIONS = {
     "gateway.dashboards": "Who sees the web pages of clusters.",
     "gateway.limits": "What users may have at a time.",
     "controller": "What makes clusters' pods, services and routes.",
+    "proxy": "What stands in front: Traefik, or a Gateway of the Kubernetes Gateway API.",
+    "proxy.gatewayAPI": "For `kind: gatewayAPI`.",
     "traefik": "The proxy that everything goes through.",
     "traefik.tls": "HTTPS at the proxy that this chart installs.",
     "traefik.existing": "A Traefik that is there already: for `installTraefik: false`.",

@@ -31,6 +31,7 @@ _TITLES = {
     "auth": "Authentication",
     "dashboards": "Dashboards",
     "controller": "The controller",
+    "proxy": "The proxy",
     "admin": "Administrators",
     "limits": "Limits",
 }

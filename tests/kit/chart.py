@@ -14,6 +14,23 @@ FULLNAME = "dg-dask-gateway"
 
 Manifest = dict[str, Any]
 
+#: Behind somebody's Gateway, which has a way to ask the api.
+GATEWAY_API: Manifest = {
+    "proxy": {
+        "kind": "gatewayAPI",
+        "gatewayAPI": {
+            "gateway": "edge",
+            "gatewayNamespace": "infra",
+            "webListener": "https",
+            "hosts": ["dask.example.org"],
+            "podsNamespace": "infra-pods",
+            "dashboardFilters": [
+                {"type": "ExtensionRef", "extensionRef": {"group": "example.org", "kind": "Ask", "name": "access"}}
+            ],
+        },
+    }
+}
+
 
 @cache
 def chart() -> helm_python.Chart:

@@ -18,7 +18,16 @@ from gateway_common.names import (
     ClusterName,
     secret_name,
 )
-from gateway_common.resources import CRDS, DASKCLUSTERS, INGRESSROUTES, INGRESSROUTETCPS, SECRETS, Resource
+from gateway_common.resources import (
+    CRDS,
+    DASKCLUSTERS,
+    HTTPROUTES,
+    INGRESSROUTES,
+    INGRESSROUTETCPS,
+    SECRETS,
+    TLSROUTES,
+    Resource,
+)
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n"
@@ -88,7 +97,11 @@ def any_kind(resource: Resource) -> dict[str, Any]:
     return {
         "apiVersion": CRDS.api_version,
         "kind": CRDS.kind,
-        "metadata": {"name": f"{resource.plural}.{resource.group}"},
+        "metadata": {
+            "name": f"{resource.plural}.{resource.group}",
+            # Kubernetes asks for it in groups that it guards
+            "annotations": {"api-approved.kubernetes.io": "unapproved, for tests"},
+        },
         "spec": {
             "group": resource.group,
             "scope": "Namespaced",
@@ -100,14 +113,13 @@ def any_kind(resource: Resource) -> dict[str, Any]:
     }
 
 
-async def define_kinds(client: KubeClient, *, routes: bool) -> None:
-    """Define DaskClusters, and Traefik's routes where the server has none, and wait until they are served.
+async def define_kinds(client: KubeClient) -> None:
+    """Define DaskClusters, and the kinds of routes where the server has none, and wait until they are served.
 
     Kubernetes serves a kind a moment after it has taken its definition; until then it answers 404.
     """
-    definitions = {DASKCLUSTERS: crd()}
-    if routes:
-        definitions |= {resource: any_kind(resource) for resource in (INGRESSROUTES, INGRESSROUTETCPS)}
+    routes = (INGRESSROUTES, INGRESSROUTETCPS, HTTPROUTES, TLSROUTES)
+    definitions = {DASKCLUSTERS: crd(), **{resource: any_kind(resource) for resource in routes}}
     for definition in definitions.values():
         with suppress(AlreadyExists):
             await client.create(CRDS, definition)

@@ -14,7 +14,15 @@
 {{- if and (has "jupyterhub" $types) (not $auth.jupyterhub.apiToken) (not $auth.jupyterhub.apiTokenFromSecretName) -}}
 {{- fail "\ngateway.auth.jupyterhub: set apiToken, or apiTokenFromSecretName to a Secret with it" -}}
 {{- end -}}
-{{- if and (include "dask-gateway.tls" .) (not .Values.traefik.installTraefik) -}}
+{{- if eq .Values.proxy.kind "gatewayAPI" -}}
+{{- if not .Values.proxy.gatewayAPI.gateway -}}
+{{- fail "\nproxy.gatewayAPI.gateway: set it to the name of the Gateway that serves the routes" -}}
+{{- end -}}
+{{- if and .Values.gateway.dashboards.private (not .Values.proxy.gatewayAPI.dashboardFilters) -}}
+{{- fail "\nproxy.gatewayAPI.dashboardFilters: the Gateway API has no filter of its own that asks the api who may see a cluster's pages. Set it to one of your Gateway's, or gateway.dashboards.private to false if everybody may see them" -}}
+{{- end -}}
+{{- end -}}
+{{- if and (include "dask-gateway.tls" .) (not (include "dask-gateway.installsTraefik" .)) -}}
 {{- fail "\ntraefik.tls is for the Traefik that this chart installs: for one that is there already use traefik.existing" -}}
 {{- end -}}
 {{- with .Values.traefik.tls.certManager -}}

@@ -19,10 +19,15 @@
 {{- printf "%s-%s" (index . 1) (include "dask-gateway.fullname" (index . 0)) | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{/* Whether this chart installs the proxy, a Traefik: "true" or nothing. */}}
+{{- define "dask-gateway.installsTraefik" -}}
+{{- if and (eq .Values.proxy.kind "traefik") .Values.traefik.installTraefik }}true{{ end -}}
+{{- end -}}
+
 {{/* A Traefik middleware: an object where Traefik was there before, else an entry of the proxy's file. */}}
 {{- define "dask-gateway.middlewareRef" -}}
 {{- $root := index . 0 -}}
-{{- if $root.Values.traefik.installTraefik -}}
+{{- if include "dask-gateway.installsTraefik" $root -}}
 name: {{ index . 1 }}@file
 {{- else -}}
 name: {{ include "dask-gateway.nameOf" . }}
@@ -82,7 +87,7 @@ http://{{ include "dask-gateway.nameOf" (list . "api") }}.{{ .Release.Namespace 
 
 {{/* The entry points of routes. */}}
 {{- define "dask-gateway.webEntryPoint" -}}
-{{- if not .Values.traefik.installTraefik -}}
+{{- if not (include "dask-gateway.installsTraefik" .) -}}
 {{- .Values.traefik.existing.webEntryPoint -}}
 {{- else -}}
 {{- ternary "websecure" "web" (eq (include "dask-gateway.tls" .) "true") -}}
@@ -90,7 +95,7 @@ http://{{ include "dask-gateway.nameOf" (list . "api") }}.{{ .Release.Namespace 
 {{- end -}}
 
 {{- define "dask-gateway.tcpEntryPoint" -}}
-{{- if not .Values.traefik.installTraefik -}}
+{{- if not (include "dask-gateway.installsTraefik" .) -}}
 {{- .Values.traefik.existing.tcpEntryPoint | default .Values.traefik.existing.webEntryPoint -}}
 {{- else if eq (toString .Values.traefik.service.ports.tcp.port) "web" -}}
 {{- include "dask-gateway.webEntryPoint" . -}}

@@ -98,7 +98,7 @@ async def worlds(
     kube_server: KubeServer, kube: KubeSettings, client: KubeClient, namespaces: list[str]
 ) -> AsyncIterator[list[World]]:
     """One for each namespace, of an instance of which nothing is left from other tests."""
-    await define_kinds(client, routes=not kube_server.embedded)
+    await define_kinds(client)
     worlds = [World(client, kube, namespace) for namespace in namespaces]
     everywhere = kube.model_copy(update={"namespaces": [ALL_NAMESPACES]})
     update = {"kube": everywhere, "instance": f"test-{uuid4().hex[:8]}"}

@@ -23,7 +23,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def world(kube_server: KubeServer) -> AsyncIterator[World]:
     settings = KubeSettings(kubeconfig=kube_server.kubeconfig)
     client = await KubeClient.connect(settings)
-    await define_kinds(client, routes=not kube_server.embedded)
+    await define_kinds(client)
     namespace = f"dask-{uuid4().hex[:8]}"
     await client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     world = World(client, settings, namespace)

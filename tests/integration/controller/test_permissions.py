@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from gateway_common.configuration.proxy import ProxyGroup
 from gateway_common.kube import KubeClient
 from gateway_common.names import scheduler_pod_name, worker_pod_name
 from gateway_common.resources import DASKCLUSTERS, LEASES
 from gateway_controller.leader import Election, LeaseTiming
 from gateway_controller.lease import LeaseLock
-from gateway_controller.permissions import BACKEND_RULES, LEASE_RULES
+from gateway_controller.permissions import BACKEND_RULES, LEASE_RULES, ROUTE_RULES
 from gateway_controller.settings import lease_kube_settings, lease_place
 from tests.kit.controller import RunningController, World
 from tests.kit.recorded_calls import Access, allowed, recorded, recorder
@@ -62,10 +63,12 @@ async def live(world: World, found: set[Access]) -> None:
     await eventually(is_cleaned_up)
 
 
-async def test_a_whole_life_takes_exactly_the_permissions_that_are_listed(world: World) -> None:
+@pytest.mark.parametrize("proxy", [ProxyGroup(), ProxyGroup(kind="gatewayAPI", gateway_api={"gateway": "edge"})])
+async def test_a_whole_life_takes_exactly_the_permissions_that_are_listed(world: World, proxy: ProxyGroup) -> None:
+    world.settings = world.settings.model_copy(update={"proxy": proxy})
     found: set[Access] = set()
     await live(world, found)
-    expected = allowed(BACKEND_RULES, world.namespace)
+    expected = allowed([*BACKEND_RULES, *ROUTE_RULES[proxy.kind]], world.namespace)
     assert found - expected == set(), "not listed"
     assert expected - found == set(), "never used"
 

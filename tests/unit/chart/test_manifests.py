@@ -1,12 +1,14 @@
 """Whatever is switched on or off: Kubernetes takes every object, and every pod of ours is restricted."""
 
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
 
 from gateway_common.crd import crd
 from gateway_common.traefik_crds import traefik_definitions
-from tests.kit.chart import CHART, FULLNAME, Manifest, chart, operators_values, pods, render
+from tests.kit.chart import CHART, FULLNAME, GATEWAY_API, Manifest, chart, find, operators_values, pods, render
+from tests.kit.gateway_api import strict_schema
 
 SCALING = {"autoscaling": {"enabled": True, "minReplicas": 3}}
 VALUES: dict[str, Manifest] = {
@@ -25,6 +27,7 @@ VALUES: dict[str, Manifest] = {
             "existing": {"tlsSecretName": "cert", "middlewares": [{"name": "slow", "namespace": "edge"}]},
         },
     },
+    "the gateway api": {**GATEWAY_API, "gateway": {"prefix": "/gw"}},
     "tls": {"traefik": {"tls": {"secretName": "cert"}, "service": {"ports": {"tcp": {"port": 8786}}}}},
     "cert-manager": {"traefik": {"tls": {"certManager": {"issuerName": "le", "hosts": ["dask.example.org"]}}}},
     "every namespace": {"gateway": {"backend": {"namespace": "dask-{user}", "validatePods": True}}},
@@ -70,6 +73,8 @@ VALUES: dict[str, Manifest] = {
         for part in ("gateway", "controller", "traefik")
     },
 }
+#: Groups of kinds that are not Kubernetes' own.
+OTHERS = ("traefik.io", "gateway.networking.k8s.io", "cert-manager.io", "monitoring.coreos.com")
 
 
 @pytest.fixture(params=VALUES, scope="module")
@@ -81,7 +86,7 @@ def test_kubernetes_takes_every_object(manifests: list[Manifest]) -> None:
     names = [(m["kind"], m["metadata"].get("namespace"), m["metadata"]["name"]) for m in manifests]
     assert len(names) == len(set(names))
     for manifest in manifests:
-        if manifest["apiVersion"].partition("/")[0] not in ("traefik.io", "cert-manager.io", "monitoring.coreos.com"):
+        if manifest["apiVersion"].partition("/")[0] not in OTHERS:
             kubernetes_validate.validate(manifest, "1.36", strict=True)
 
 
@@ -154,3 +159,18 @@ def test_the_definitions_are_those_of_the_model_and_stay_when_the_release_goes()
     (own,) = (m for m in without if m["kind"] == "CustomResourceDefinition")
     assert (own["metadata"]["name"], own["metadata"].get("annotations")) == (crd()["metadata"]["name"], None)
     assert not [m for m in render({"crds": {"enabled": False}}) if m["kind"] == "CustomResourceDefinition"]
+
+
+@pytest.mark.parametrize("prefix", ["", "/gw"])
+def test_behind_a_gateway_of_the_gateway_api_nothing_is_of_traefik(prefix: str) -> None:
+    manifests = render({**GATEWAY_API, "gateway": {"prefix": prefix}})
+    assert not [m for m in manifests if "traefik" in m["metadata"]["name"]]
+    assert not [m for m in manifests if m["apiVersion"].startswith("traefik.io")]
+    route = find(manifests, "HTTPRoute", f"api-{FULLNAME}")
+    jsonschema.validate(route["spec"], strict_schema("HTTPRoute"))
+    (rule,) = route["spec"]["rules"]
+    assert route["spec"]["parentRefs"] == [{"name": "edge", "namespace": "infra", "sectionName": "https"}]
+    assert route["spec"]["hostnames"] == ["dask.example.org"]
+    assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": prefix or "/"}}]
+    assert bool(rule.get("filters")) is bool(prefix), "the api knows no prefix"
+    assert rule["backendRefs"] == [{"name": f"api-{FULLNAME}", "port": 8000}]

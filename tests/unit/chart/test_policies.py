@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.chart import FULLNAME, NAMESPACE, Manifest, render
+from tests.kit.chart import FULLNAME, GATEWAY_API, NAMESPACE, Manifest, render
 
 COMPONENTS = {"api": "gateway", "auth": "auth", "controller": "controller", "proxy": "traefik"}
 DASK = ("scheduler", "worker")
@@ -114,6 +114,12 @@ def test_a_traefik_that_was_there_before_is_let_in_from_its_namespace(namespace:
     (policy,) = (p for p in policies(values) if p["metadata"]["name"] == f"api-{FULLNAME}")
     assert lets_in(policy, PODS["a stranger"], "edge", 8000)
     assert lets_in(policy, PODS["a stranger"], "elsewhere", 8000) is others
+
+
+def test_a_gateway_is_let_in_from_where_its_pods_are() -> None:
+    (policy,) = (p for p in policies(GATEWAY_API) if p["metadata"]["name"] == f"api-{FULLNAME}")
+    assert lets_in(policy, PODS["a stranger"], "infra-pods", 8000)
+    assert not lets_in(policy, PODS["a stranger"], "infra", 8000)
 
 
 def test_policies_for_clusters_are_where_clusters_run() -> None:

@@ -7,8 +7,8 @@ import pytest
 from gateway_api.permissions import BACKEND_RULES as API_RULES
 from gateway_api.permissions import DRY_RUN_RULES
 from gateway_common.traefik_crds import GROUP, KINDS
-from gateway_controller.permissions import BACKEND_RULES, LEASE_RULES
-from tests.kit.chart import FULLNAME, NAMESPACE, Manifest, find, render
+from gateway_controller.permissions import BACKEND_RULES, LEASE_RULES, ROUTE_RULES
+from tests.kit.chart import FULLNAME, GATEWAY_API, NAMESPACE, Manifest, find, render
 from tests.kit.recorded_calls import Access, allowed
 
 
@@ -25,7 +25,9 @@ def rights(role: Manifest) -> set[Access]:
 def test_services_have_the_rights_that_their_code_lists_and_no_others() -> None:
     manifests = render()
     controller = rights(find(manifests, "Role", f"controller-{FULLNAME}"))
-    assert controller == allowed([*BACKEND_RULES, *LEASE_RULES])
+    assert controller == allowed([*BACKEND_RULES, *ROUTE_RULES["traefik"], *LEASE_RULES])
+    without_traefik = rights(find(render(GATEWAY_API), "Role", f"controller-{FULLNAME}"))
+    assert without_traefik == allowed([*BACKEND_RULES, *ROUTE_RULES["gatewayAPI"], *LEASE_RULES])
     assert rights(find(manifests, "Role", f"api-{FULLNAME}")) == allowed(API_RULES)
     dry_runs = render({"gateway": {"backend": {"validatePods": True}}})
     assert rights(find(dry_runs, "Role", f"api-{FULLNAME}")) == allowed([*API_RULES, *DRY_RUN_RULES])
@@ -73,7 +75,7 @@ def test_only_clusters_in_all_namespaces_take_rights_in_all(backend: dict[str, A
     api = find(manifests, "ClusterRole", f"api-{FULLNAME}-{NAMESPACE}")
     assert rights(api) == allowed(API_RULES)
     controller = find(manifests, "ClusterRole", f"controller-{FULLNAME}-{NAMESPACE}")
-    assert rights(controller) == allowed(BACKEND_RULES)
+    assert rights(controller) == allowed([*BACKEND_RULES, *ROUTE_RULES["traefik"]])
     assert rights(find(manifests, "Role", f"controller-{FULLNAME}")) == allowed(LEASE_RULES)
 
 

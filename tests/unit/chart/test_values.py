@@ -86,6 +86,8 @@ def test_what_services_understand_the_schema_lets_through(values: Manifest) -> N
             {"gateway": {"auth": {"type": "jupyterhub", "jupyterhub": {"apiTokenFromSecretName": ""}}}},
             "gateway.auth.jupyterhub: set apiToken",
         ),
+        ({"proxy": {"kind": "gatewayAPI"}}, "proxy.gatewayAPI.gateway: set it"),
+        ({"proxy": {"kind": "gatewayAPI", "gatewayAPI": {"gateway": "a"}}}, "proxy.gatewayAPI.dashboardFilters"),
         ({"traefik": {"installTraefik": False, "tls": {"secretName": "x"}}}, "use traefik.existing"),
         ({"traefik": {"tls": {"certManager": {"issuerName": "x"}}}}, "traefik.tls.certManager.hosts"),
         ({"traefik": {"autoscaling": {"enabled": True, "maxReplicas": 1}}}, "traefik.autoscaling: minReplicas"),

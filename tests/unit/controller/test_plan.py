@@ -6,12 +6,14 @@ from datetime import timedelta
 import pytest
 
 from gateway_common.config import parse_cluster_config
+from gateway_common.configuration.proxy import GatewayApiGroup
 from gateway_common.manifests.scheduler_pod import build_scheduler_pod
 from gateway_common.manifests.worker_pod import build_worker_pods
 from gateway_common.model import DaskClusterStatus, Phase, StopReason, WorkersStatus
 from gateway_common.resources import INGRESSROUTES, INGRESSROUTETCPS, PODS, SECRETS, SERVICES
 from gateway_controller.core.build.ingress_route import build_ingress_route
 from gateway_controller.core.build.ingress_route_tcp import build_ingress_route_tcp
+from gateway_controller.core.build.routes import build_routes
 from gateway_controller.core.build.service import build_service
 from gateway_controller.core.observed import Observed
 from gateway_controller.core.plan import Create, CreateCredentials, Delete, DeletePods, Owner, Plan
@@ -67,6 +69,21 @@ def test_everything_of_a_new_cluster_is_made_at_once() -> None:
 def test_after_a_restart_between_the_calls_the_scheduler_that_is_there_is_kept() -> None:
     observed = observe(new_cluster(), scheduler(running=False, ready=False, ip=""))
     assert plan(observed) == Plan(status(Phase.PENDING), actions=((CreateCredentials(),), routes()))
+
+
+def test_when_the_proxy_has_changed_running_clusters_get_routes_that_it_understands() -> None:
+    behind = replace(INSTALLATION, gateway_api=GatewayApiGroup(gateway="edge"))
+    running = observe(cluster(status=status()), scheduler())
+    changed = decide(running, behind, NOW)
+    assert changed.actions[-1] == (
+        routes()[0],
+        *(Create(resource, route, Owner.SCHEDULER) for resource, route in build_routes(behind, cluster().full_name)),
+    )
+    assert (changed.status.httproute, changed.status.tlsroute) == ("dask-c0ffee", "dask-c0ffee")
+    assert changed.status.phase is Phase.RUNNING
+    known = replace(running, cluster=replace(running.cluster, status=changed.status))
+    assert decide(known, behind, NOW).actions == ()
+    assert decide(known, INSTALLATION, NOW).actions == (), "back again: they are still there"
 
 
 def test_a_cluster_that_starts_is_waited_for_without_doing_anything() -> None:

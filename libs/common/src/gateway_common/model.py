@@ -131,6 +131,8 @@ class DaskClusterStatus(_Part):
     service: str | None = Field(default=None, description="Name of the scheduler's Service.")
     ingressroute: str | None = Field(default=None, description="Name of the IngressRoute of the web pages.")
     ingressroutetcp: str | None = Field(default=None, description="Name of the IngressRouteTCP of the scheduler.")
+    httproute: str | None = Field(default=None, description="Name of the HTTPRoute of the web pages.")
+    tlsroute: str | None = Field(default=None, description="Name of the TLSRoute of the scheduler.")
     granted_workers: int | None = Field(
         default=None,
         ge=0,

@@ -50,3 +50,5 @@ DASKCLUSTERS = Resource("gateway.dask.org", "v1alpha1", "daskclusters", "DaskClu
 INGRESSROUTES = Resource("traefik.io", "v1alpha1", "ingressroutes", "IngressRoute")
 INGRESSROUTETCPS = Resource("traefik.io", "v1alpha1", "ingressroutetcps", "IngressRouteTCP")
 MIDDLEWARES = Resource("traefik.io", "v1alpha1", "middlewares", "Middleware")
+HTTPROUTES = Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
+TLSROUTES = Resource("gateway.networking.k8s.io", "v1", "tlsroutes", "TLSRoute")

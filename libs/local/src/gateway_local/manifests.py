@@ -57,13 +57,7 @@ def _build_access(api: str) -> Manifest:
 
 
 def _build_headers(dashboards: DashboardsGroup) -> Manifest:
-    return {
-        "headers": {
-            "contentTypeNosniff": True,
-            "referrerPolicy": "same-origin",
-            "customResponseHeaders": {"Content-Security-Policy": dashboards.content_security_policy},
-        }
-    }
+    return {"headers": {"customResponseHeaders": dashboards.headers}}
 
 
 def _metadata(name: str, instance: str, namespace: str, **labels: str) -> Manifest:

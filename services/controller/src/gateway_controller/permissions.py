@@ -4,15 +4,20 @@ The chart's roles are made of this. A test records every call of a whole life an
 nor one too many.
 """
 
+from collections.abc import Mapping
+
+from gateway_common.configuration.proxy import ProxyKind
 from gateway_common.resources import (
     DASKCLUSTERS,
     EVENTS,
+    HTTPROUTES,
     INGRESSROUTES,
     INGRESSROUTETCPS,
     LEASES,
     PODS,
     SECRETS,
     SERVICES,
+    TLSROUTES,
 )
 from gateway_common.rights import Rule
 
@@ -27,9 +32,13 @@ BACKEND_RULES = (
     # not list: nobody needs to see the secrets of others
     Rule(SECRETS, ("get", "create", "delete")),
     Rule(SERVICES, ("get", "create")),
-    Rule(INGRESSROUTES, ("get", "create")),
-    Rule(INGRESSROUTETCPS, ("get", "create")),
 )
+
+#: There as well: for the routes that the installation's proxy understands.
+ROUTE_RULES: Mapping[ProxyKind, tuple[Rule, ...]] = {
+    "traefik": (Rule(INGRESSROUTES, ("get", "create")), Rule(INGRESSROUTETCPS, ("get", "create"))),
+    "gatewayAPI": (Rule(HTTPROUTES, ("get", "create")), Rule(TLSROUTES, ("get", "create"))),
+}
 
 #: In the namespace of the Lease, where replicas elect a leader.
 LEASE_RULES = (Rule(LEASES, ("get", "create", "patch")),)

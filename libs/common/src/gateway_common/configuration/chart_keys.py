@@ -39,6 +39,7 @@ def chart_keys() -> Iterator[ChartKey]:
     yield from _gateway()
     yield from _auth()
     yield from _controller()
+    yield from _gateway_api()
     yield from _traefik()
     yield from _rbac()
     yield from _cluster_wide()
@@ -110,6 +111,15 @@ def _controller() -> Iterator[ChartKey]:
     yield ChartKey("controller.replicas", Count, 1, "Pods of the controller: one acts, the others stand by.")
     yield from _pod("controller", "the controller's pods")
     yield from _image("controller.image", SERVER_IMAGE, __version__)
+
+
+def _gateway_api() -> Iterator[ChartKey]:
+    yield ChartKey(
+        "proxy.gatewayAPI.podsNamespace",
+        str,
+        None,
+        "Where the pods of the Gateway run, for the NetworkPolicies. Default: anywhere.",
+    )
 
 
 def _traefik() -> Iterator[ChartKey]:

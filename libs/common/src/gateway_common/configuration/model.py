@@ -1,9 +1,9 @@
 """The whole configuration."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import orjson
-from pydantic import AfterValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway_common import __version__
@@ -13,6 +13,7 @@ from gateway_common.configuration.auth import AuthGroup
 from gateway_common.configuration.groups import AdminSettings, Instance, KubeSettings, LogSettings
 from gateway_common.configuration.limits import LimitsGroup
 from gateway_common.configuration.options import GroupSettings, OptionDeclaration
+from gateway_common.configuration.proxy import ProxyGroup
 from gateway_common.configuration.services import ApiGroup, ControllerGroup, DashboardsGroup
 from gateway_common.kube_configuration import own_namespace
 from gateway_common.names import APP_NAME, NAME_LABEL
@@ -65,6 +66,7 @@ class Configuration(BaseSettings):
     auth: AuthGroup = Field(default=AuthGroup())
     dashboards: DashboardsGroup = Field(default=DashboardsGroup())
     controller: ControllerGroup = Field(default=ControllerGroup())
+    proxy: ProxyGroup = Field(default=ProxyGroup())
     admin: AdminSettings = Field(default=AdminSettings())
     common_labels: Labels = setting(
         {NAME_LABEL: APP_NAME, "app.kubernetes.io/version": __version__},
@@ -146,6 +148,17 @@ class Configuration(BaseSettings):
     def _fits_a_cluster(cls, value: dict[str, Any]) -> dict[str, Any]:
         check_overrides(value)
         return value
+
+    @model_validator(mode="after")
+    def _private_dashboards_are_private(self) -> Self:
+        is_open = self.proxy.kind == "gatewayAPI" and not self.proxy.gateway_api.dashboard_filters
+        if self.dashboards.private and is_open:
+            raise ValueError(
+                "the Gateway API has no filter of its own that asks the api who may see a cluster's pages: set "
+                "proxy.gatewayAPI.dashboardFilters to one of your Gateway's, or gateway.dashboards.private to false "
+                "if everybody may see them"
+            )
+        return self
 
     @property
     def default_namespace(self) -> str:

@@ -85,9 +85,14 @@ class DashboardsGroup(SettingsGroup):
         return self.host.partition(".")[2]
 
     @property
-    def content_security_policy(self) -> str:
-        """What answers of clusters' pages carry."""
-        return "frame-ancestors " + (" ".join(self.frame_ancestors) or "'none'")
+    def headers(self) -> dict[str, str]:
+        """What answers of clusters' pages carry, so that browsers do no more with them than show them."""
+        ancestors = " ".join(self.frame_ancestors) or "'none'"
+        return {
+            "Content-Security-Policy": f"frame-ancestors {ancestors}",
+            "Referrer-Policy": "same-origin",
+            "X-Content-Type-Options": "nosniff",
+        }
 
 
 class Middleware(SettingsGroup):

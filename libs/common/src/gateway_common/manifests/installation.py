@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from gateway_common.configuration.model import Configuration
+from gateway_common.configuration.proxy import GatewayApiGroup, ProxyKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class MiddlewareRef:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """One installation of the gateway: its name, where its api is, and how its Traefik is set up."""
+    """One installation of the gateway: its name, where its api is, and what stands in front of it."""
 
     instance: str
     #: Where schedulers reach the api, with `/api` at the end.
@@ -32,8 +33,16 @@ class Installation:
     #: Whether dashboards are routed as HTTPS.
     proxy_tls: bool = False
     proxy_route_labels: dict[str, str] = field(default_factory=dict)
+    #: The Gateway that serves the routes; None: Traefik does, by IngressRoutes.
+    gateway_api: GatewayApiGroup | None = None
+    #: What answers of dashboards carry. Only the Gateway API has it in routes: Traefik has a middleware for it.
+    dashboard_headers: dict[str, str] = field(default_factory=dict)
     #: Whether Dask's containers have a restricted security context.
     restricted_pods: bool = False
+
+    @property
+    def proxy_kind(self) -> ProxyKind:
+        return "traefik" if self.gateway_api is None else "gatewayAPI"
 
 
 def installation_of(configuration: Configuration) -> Installation:
@@ -51,5 +60,7 @@ def installation_of(configuration: Configuration) -> Installation:
         proxy_host="" if configuration.dashboards.host else group.proxy_host,
         proxy_tls=group.proxy_tls,
         proxy_route_labels=group.proxy_route_labels,
+        gateway_api=configuration.proxy.gateway_api if configuration.proxy.kind == "gatewayAPI" else None,
+        dashboard_headers=configuration.dashboards.headers,
         restricted_pods=configuration.restricted_pods,
     )

@@ -11,7 +11,7 @@ from typing import Literal
 from gateway_common.model import Condition, DaskClusterStatus, Phase
 from gateway_common.reasons import Reason
 from gateway_controller.core.observed import Pod
-from gateway_controller.core.status import Aspect, find_condition, has_children, timestamp
+from gateway_controller.core.status import Aspect, find_condition, has_routes, timestamp
 from gateway_controller.core.workers_status import Workers
 
 Truth = Literal["True", "False", "Unknown"]
@@ -72,7 +72,7 @@ def _serving(status: DaskClusterStatus, scheduler: Pod | None) -> Finding:
 
 
 def _routes(status: DaskClusterStatus) -> Finding:
-    if has_children(status):
+    if has_routes(status):
         return Finding(Aspect.ROUTES_READY, "True", Reason.OBJECTS_CREATED)
     return _not_yet(Aspect.ROUTES_READY, status)
 

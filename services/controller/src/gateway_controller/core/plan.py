@@ -15,9 +15,8 @@ from gateway_common.manifests.worker_pod import build_worker_pods
 from gateway_common.model import DaskClusterStatus, Phase, WorkersStatus
 from gateway_common.names import WORKER_COMPONENT, secret_name
 from gateway_common.reasons import INTENDED_ENDS, Reason
-from gateway_common.resources import INGRESSROUTES, INGRESSROUTETCPS, PODS, SECRETS, SERVICES, Resource
-from gateway_controller.core.build.ingress_route import build_ingress_route
-from gateway_controller.core.build.ingress_route_tcp import build_ingress_route_tcp
+from gateway_common.resources import PODS, SECRETS, SERVICES, Resource
+from gateway_controller.core.build.routes import build_routes
 from gateway_controller.core.build.service import build_service
 from gateway_controller.core.conditions import with_conditions
 from gateway_controller.core.deadlines import next_deadline, seconds_until
@@ -183,8 +182,9 @@ def _keep(observed: Observed, installation: Installation, verdict: Verdict, now:
         message = f"Nothing more can be made, the cluster's configuration is wrong: {error}"
         status = _say(observed, with_phase(status, verdict.phase, Reason.INVALID_CONFIG, message), None, now)
         return Plan(status, requeue_after=requeue_after)
-    actions = () if has_children(status) else _create_children(observed, installation, config)
-    status = with_children(status, cluster.name)
+    proxy = installation.proxy_kind
+    actions = () if has_children(status, proxy) else _create_children(observed, installation, config)
+    status = with_children(status, cluster.name, proxy)
     if verdict.phase is not Phase.RUNNING:
         return Plan(_say(observed, status, None, now), actions, requeue_after)
     scalings = scale_workers(observed, config, now)
@@ -245,8 +245,7 @@ def _create_children(observed: Observed, installation: Installation, config: Clu
     pod = Create(PODS, build_scheduler_pod(installation, name, config), Owner.CLUSTER)
     routes = (
         Create(SERVICES, build_service(installation, name), Owner.SCHEDULER),
-        Create(INGRESSROUTES, build_ingress_route(installation, name), Owner.SCHEDULER),
-        Create(INGRESSROUTETCPS, build_ingress_route_tcp(installation, name), Owner.SCHEDULER),
+        *(Create(resource, route, Owner.SCHEDULER) for resource, route in build_routes(installation, name)),
     )
     # The Secret comes first: a kubelet that finds none to mount waits long before it looks again.
     return ((CreateCredentials(),), *(() if observed.scheduler else ((pod,),)), routes)

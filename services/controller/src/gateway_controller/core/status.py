@@ -1,10 +1,11 @@
 """What a DaskCluster's status says, and how a change of it is written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from gateway_common.configuration.proxy import ProxyKind
 from gateway_common.model import Condition, DaskClusterStatus, Phase, SchedulerFailure, StartFailures
 from gateway_common.names import scheduler_pod_name, secret_name, service_name
 from gateway_common.reasons import Reason
@@ -17,6 +18,12 @@ SCHEDULER_STARTS_SECONDS = 60.0
 WORKERS_START_SECONDS = 30.0
 #: Changes that come together, as of many workers that are lost with their node.
 SETTLED_SECONDS = 1.0
+
+#: The fields that name a cluster's routes. A cluster whose installation has changed its proxy has both pairs.
+_ROUTE_FIELDS: Mapping[ProxyKind, tuple[str, str]] = {
+    "traefik": ("ingressroute", "ingressroutetcp"),
+    "gatewayAPI": ("httproute", "tlsroute"),
+}
 
 
 class Aspect(StrEnum):
@@ -47,7 +54,7 @@ def with_phase(status: DaskClusterStatus, phase: Phase, reason: str | None, mess
     return status.model_copy(update={"phase": phase, "reason": reason, "message": short})
 
 
-def with_children(status: DaskClusterStatus, cluster_name: str) -> DaskClusterStatus:
+def with_children(status: DaskClusterStatus, cluster_name: str, proxy: ProxyKind) -> DaskClusterStatus:
     """The status of a cluster whose objects have all been made."""
     name = service_name(cluster_name)
     return status.model_copy(
@@ -55,8 +62,7 @@ def with_children(status: DaskClusterStatus, cluster_name: str) -> DaskClusterSt
             "credentials": secret_name(cluster_name),
             "scheduler_pod": scheduler_pod_name(cluster_name),
             "service": name,
-            "ingressroute": name,
-            "ingressroutetcp": name,
+            **dict.fromkeys(_ROUTE_FIELDS[proxy], name),
         }
     )
 
@@ -81,15 +87,15 @@ def with_start_failures(status: DaskClusterStatus, failures: list[StartFailures]
     return status.model_copy(update={"start_failures": failures})
 
 
-def has_children(status: DaskClusterStatus) -> bool:
-    """Whether the status says that all objects but the workers have been made."""
-    return None not in (
-        status.credentials,
-        status.scheduler_pod,
-        status.service,
-        status.ingressroute,
-        status.ingressroutetcp,
-    )
+def has_children(status: DaskClusterStatus, proxy: ProxyKind) -> bool:
+    """Whether the status says that all objects but the workers have been made, with the routes for this proxy."""
+    routes = (getattr(status, name) for name in _ROUTE_FIELDS[proxy])
+    return None not in (status.credentials, status.scheduler_pod, status.service, *routes)
+
+
+def has_routes(status: DaskClusterStatus) -> bool:
+    """Whether the status says that the way to the cluster has been made, for whichever proxy."""
+    return any(has_children(status, proxy) for proxy in _ROUTE_FIELDS)
 
 
 def with_used_slots(status: DaskClusterStatus, next_slot: int) -> DaskClusterStatus:
