@@ -32,6 +32,12 @@
 {{- end -}}
 {{- range $name, $values := dict "gateway" .Values.gateway "gateway.auth" $auth "traefik" .Values.traefik -}}
 {{- with $values.autoscaling -}}
+{{- if and .enabled (not (dig "requests" "cpu" "" ($values.resources | default dict))) -}}
+{{- fail (printf "\n%s.autoscaling: set %s.resources.requests.cpu, of which the utilization is a part" $name $name) -}}
+{{- end -}}
+{{- if and .enabled (lt (int .minReplicas) 1) -}}
+{{- fail (printf "\n%s.autoscaling.minReplicas: at least 1" $name) -}}
+{{- end -}}
 {{- if and .enabled (gt (int .minReplicas) (int .maxReplicas)) -}}
 {{- fail (printf "\n%s.autoscaling: minReplicas is more than maxReplicas" $name) -}}
 {{- end -}}

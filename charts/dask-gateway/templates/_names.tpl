@@ -31,14 +31,14 @@
 name: {{ index . 1 }}@file
 {{- else -}}
 name: {{ include "dask-gateway.nameOf" . }}
-namespace: {{ $root.Release.Namespace }}
+namespace: {{ $root.Release.Namespace | quote }}
 {{- end -}}
 {{- end -}}
 
 {{/* What selects a component's pods: the selector of a Deployment can't be changed. (list $ "gateway") */}}
 {{- define "dask-gateway.selector" -}}
-app.kubernetes.io/name: {{ include "dask-gateway.name" (index . 0) }}
-app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+app.kubernetes.io/name: {{ include "dask-gateway.name" (index . 0) | quote }}
+app.kubernetes.io/instance: {{ (index . 0).Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
@@ -49,7 +49,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-gateway.dask.org/instance: {{ include "dask-gateway.fullname" $root }}
+gateway.dask.org/instance: {{ include "dask-gateway.fullname" $root | quote }}
 {{- end -}}
 
 {{/* The service account of a component: (list $ "gateway" "api") */}}
@@ -72,13 +72,19 @@ http://{{ include "dask-gateway.nameOf" (list . "api") }}.{{ .Release.Namespace 
 
 {{/* The path below which the proxy serves the gateway; empty for the root. */}}
 {{- define "dask-gateway.prefix" -}}
-{{- $path := trimAll "/" (toString .Values.gateway.prefix) -}}
+{{- $path := .Values.gateway.prefix | default "" | trimAll "/" -}}
 {{- if $path }}/{{ $path }}{{ end -}}
 {{- end -}}
 
 {{/* Whether the proxy that this chart installs speaks TLS: "true" or nothing. */}}
 {{- define "dask-gateway.tls" -}}
 {{- if or .Values.traefik.tls.secretName .Values.traefik.tls.certManager.issuerName }}true{{ end -}}
+{{- end -}}
+
+{{/* Whether a Traefik that was there before shows HTTPS: "true" or nothing. */}}
+{{- define "dask-gateway.existingTls" -}}
+{{- $existing := .Values.traefik.existing -}}
+{{- if and (not (include "dask-gateway.installsTraefik" .)) (or $existing.tls $existing.tlsSecretName) }}true{{ end -}}
 {{- end -}}
 
 {{- define "dask-gateway.tlsSecret" -}}
@@ -95,8 +101,9 @@ http://{{ include "dask-gateway.nameOf" (list . "api") }}.{{ .Release.Namespace 
 {{- end -}}
 
 {{- define "dask-gateway.tcpEntryPoint" -}}
-{{- if not (include "dask-gateway.installsTraefik" .) -}}
-{{- .Values.traefik.existing.tcpEntryPoint | default .Values.traefik.existing.webEntryPoint -}}
+{{- $existing := .Values.traefik.existing.tcpEntryPoint -}}
+{{- if and $existing (not (include "dask-gateway.installsTraefik" .)) -}}
+{{- $existing -}}
 {{- else if eq (toString .Values.traefik.service.ports.tcp.port) "web" -}}
 {{- include "dask-gateway.webEntryPoint" . -}}
 {{- else -}}

@@ -3,7 +3,7 @@
 {{/*
 A Deployment around a pod.
 root; values: those of the component; name: of its objects; component: its label; account: its service account;
-annotations, labels: more of its pods; spec: the rest of the pod's spec, as YAML.
+annotations, labels: more of its pods; alone: whether two pods must never run; spec: the rest of the pod's spec, as YAML.
 */}}
 {{- define "dask-gateway.deployment" -}}
 {{- $selector := include "dask-gateway.selector" (list .root .component) -}}
@@ -11,7 +11,7 @@ apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | quote }}
   labels:
     {{- include "dask-gateway.labels" (list .root .component) | nindent 4 }}
 spec:
@@ -22,10 +22,14 @@ spec:
     matchLabels:
       {{- $selector | nindent 6 }}
   strategy:
+    {{- if .alone }}
+    type: Recreate
+    {{- else }}
     type: RollingUpdate
     rollingUpdate:
       maxSurge: 1
       maxUnavailable: 0
+    {{- end }}
   template:
     metadata:
       labels:
@@ -35,7 +39,7 @@ spec:
         {{- toYaml . | nindent 8 }}
       {{- end }}
     spec:
-      serviceAccountName: {{ .account }}
+      serviceAccountName: {{ .account | quote }}
       securityContext:
         {{- include "dask-gateway.podSecurityContext" .values | nindent 8 }}
       {{- with .values.imagePullSecrets }}
@@ -43,7 +47,7 @@ spec:
         {{- toYaml . | nindent 8 }}
       {{- end }}
       {{- with .values.priorityClassName }}
-      priorityClassName: {{ . }}
+      priorityClassName: {{ . | quote }}
       {{- end }}
       {{- with .values.nodeSelector }}
       nodeSelector:
@@ -108,7 +112,8 @@ terminationGracePeriodSeconds: {{ .grace }}
 containers:
   - name: {{ .service }}
     {{- .image | nindent 4 }}
-    command: [dask-gateway-{{ .service }}]
+    # not `command`: an image's entry point may have something to prepare
+    args: [dask-gateway-{{ .service }}]
     ports:
       - name: {{ .portName }}
         containerPort: {{ .port }}
@@ -166,7 +171,7 @@ apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 metadata:
   name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | quote }}
   labels:
     {{- include "dask-gateway.labels" (list .root .component) | nindent 4 }}
 spec:

@@ -3,7 +3,7 @@
 {{/*
 A service account with roles, unless the operator brings one.
 root; key: of the component in `rbac`; name: of its objects; component: its label;
-local: rules in the gateway's own namespace; backend: rules wherever clusters run; wide: rules in the whole cluster.
+local: rules in the gateway's own namespace, or in localNamespace; backend: rules wherever clusters run; wide: rules in the whole cluster.
 */}}
 {{- define "dask-gateway.rights" -}}
 {{- $root := .root -}}
@@ -16,16 +16,17 @@ local: rules in the gateway's own namespace; backend: rules wherever clusters ru
 {{- range $namespaces.names -}}
 {{- $_ := set $inNamespaces . ($.backend | default list) -}}
 {{- end -}}
-{{- $local := concat (index $inNamespaces $root.Release.Namespace | default list) (.local | default list) | uniq -}}
+{{- $home := .localNamespace | default $root.Release.Namespace -}}
+{{- $local := concat (index $inNamespaces $home | default list) (.local | default list) | uniq -}}
 {{- if $local -}}
-{{- $_ := set $inNamespaces $root.Release.Namespace $local -}}
+{{- $_ := set $inNamespaces $home $local -}}
 {{- end -}}
 {{- $wide := concat (.wide | default list) (ternary (.backend | default list) list $namespaces.all) -}}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
   name: {{ $name }}
-  namespace: {{ $root.Release.Namespace }}
+  namespace: {{ $root.Release.Namespace | quote }}
   labels:
     {{- $labels | nindent 4 }}
 automountServiceAccountToken: false
@@ -38,7 +39,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
   name: {{ $roleName }}
-  namespace: {{ $namespace }}
+  namespace: {{ $namespace | quote }}
   labels:
     {{- $labels | nindent 4 }}
 rules:
@@ -48,7 +49,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata:
   name: {{ $roleName }}
-  namespace: {{ $namespace }}
+  namespace: {{ $namespace | quote }}
   labels:
     {{- $labels | nindent 4 }}
 roleRef:
@@ -58,7 +59,7 @@ roleRef:
 subjects:
   - kind: ServiceAccount
     name: {{ $name }}
-    namespace: {{ $root.Release.Namespace }}
+    namespace: {{ $root.Release.Namespace | quote }}
 {{- end }}
 {{- end }}
 {{- if $wide }}
@@ -85,7 +86,7 @@ roleRef:
 subjects:
   - kind: ServiceAccount
     name: {{ $name }}
-    namespace: {{ $root.Release.Namespace }}
+    namespace: {{ $root.Release.Namespace | quote }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -66,6 +66,15 @@ def is_accepted(route: Manifest | None) -> bool:
     return said.get("Accepted") == said.get("ResolvedRefs") == "True"
 
 
+async def is_served(public: str) -> None:
+    """Wait until the Gateway has the api's route, and its pods."""
+
+    async def answers() -> bool:
+        return (await visit(f"{public}/api/health", "")).status_code == 200
+
+    await eventually(answers)
+
+
 async def visit(page: str, user: str) -> httpx.Response:
     """What a user's browser gets, one without any cookies."""
     async with httpx.AsyncClient(trust_env=False, timeout=60) as browser:
@@ -81,10 +90,7 @@ async def test_a_gateway_serves_the_api_dashboards_and_schedulers(
     assert not [name for name in cluster.objects.list(SERVICES, NAMESPACE) if "traefik" in name["metadata"]["name"]]
     public = f"http://{address}{PREFIX}"
 
-    async def is_served() -> bool:
-        return is_accepted(cluster.objects.get(HTTPROUTES, NAMESPACE, f"api-{FULLNAME}"))
-
-    await eventually(is_served)
+    await is_served(public)
     async with (
         Gateway(
             public, proxy_address=f"tls://{address}:8786", auth=BasicAuth("alice", PASSWORD), asynchronous=True
@@ -111,6 +117,7 @@ async def test_a_gateway_serves_the_api_dashboards_and_schedulers(
 async def test_the_end_to_end_scenarios_pass_behind_a_gateway(cluster: Cluster, address: str, tmp_path: Path) -> None:
     async with helm(cluster, tmp_path, CHART, RELEASE, NAMESPACE) as release:
         await release.install(**VALUES)
+    await is_served(f"http://{address}{PREFIX}")
     output = await run(
         *("pytest", "-q", "-p", "no:cacheprovider", "tests/e2e/test_scenarios.py", "tests/e2e/test_clusters.py"),
         KUBECONFIG=str(cluster.server.kubeconfig(tmp_path / "kubeconfig")),

@@ -1,5 +1,7 @@
 """Whatever is switched on or off: Kubernetes takes every object, and every pod of ours is restricted."""
 
+from typing import Any
+
 import jsonschema
 import kubernetes_validate
 import pytest
@@ -10,7 +12,7 @@ from gateway_common.traefik_crds import traefik_definitions
 from tests.kit.chart import CHART, FULLNAME, GATEWAY_API, Manifest, chart, find, operators_values, pods, render
 from tests.kit.gateway_api import strict_schema
 
-SCALING = {"autoscaling": {"enabled": True, "minReplicas": 3}}
+SCALING = {"autoscaling": {"enabled": True, "minReplicas": 3}, "resources": {"requests": {"cpu": 1}}}
 VALUES: dict[str, Manifest] = {
     "nothing": {},
     "the defaults of 2026.3.0": operators_values("default"),
@@ -174,3 +176,33 @@ def test_behind_a_gateway_of_the_gateway_api_nothing_is_of_traefik(prefix: str) 
     assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": prefix or "/"}}]
     assert bool(rule.get("filters")) is bool(prefix), "the api knows no prefix"
     assert rule["backendRefs"] == [{"name": f"api-{FULLNAME}", "port": 8000}]
+
+
+def test_two_controllers_without_a_lease_never_run_side_by_side() -> None:
+    strategies = {
+        leads: find(render({"controller": {"leaderElection": leads}}), "Deployment", f"controller-{FULLNAME}")["spec"][
+            "strategy"
+        ]["type"]
+        for leads in (True, False)
+    }
+    assert strategies == {True: "RollingUpdate", False: "Recreate"}
+
+
+def test_the_entry_points_of_a_traefik_that_was_there_are_those_of_the_values() -> None:
+    def entry_points(**traefik: Any) -> tuple[str, str]:
+        pod = pods(render({"traefik": {"installTraefik": False, **traefik}}))[f"controller-{FULLNAME}"]
+        found = {entry["name"].rpartition("__")[2]: entry.get("value", "") for entry in pod["containers"][0]["env"]}
+        return found["PROXY_TCP_ENTRYPOINT"], found.get("PROXY_TLS", "false")
+
+    assert entry_points() == ("web", "false")
+    assert entry_points(service={"ports": {"tcp": {"port": 8786}}}) == ("tcp", "false"), "as 2026.3.0 has it"
+    assert entry_points(existing={"tcpEntryPoint": "dask", "tlsSecretName": "cert"}) == ("dask", "true")
+
+
+def test_names_that_look_like_numbers_stay_text() -> None:
+    rendered = chart().render({}, name="2026", namespace="7")
+    manifests = [m for name, text in rendered.items() if name.endswith(".yaml") for m in yaml.safe_load_all(text) if m]
+    for manifest in manifests:
+        metadata = manifest["metadata"]
+        assert all(isinstance(value, str) for value in metadata["labels"].values())
+        assert isinstance(metadata.get("namespace", ""), str)

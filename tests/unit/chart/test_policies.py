@@ -34,11 +34,13 @@ PORTS = (8000, 8001, 8786, 8787, 8788, 40000)
 #: Who connects where: all that is needed, and nothing else.
 FLOWS = {
     ("api", "auth", 8001),
-    *((one, "api", 8000) for one in ("proxy", *DASK)),
-    *(("proxy", other, port) for other in DASK for port in (8786, 8787)),
-    *(("api", other, 8788) for other in DASK),
-    # workers listen at any port
-    *((one, other, port) for one in DASK for other in DASK for port in PORTS),
+    *((one, "api", 8000) for one in ("proxy", "scheduler")),
+    *(("proxy", "scheduler", port) for port in (8786, 8787)),
+    ("api", "scheduler", 8788),
+    *((one, "scheduler", 8786) for one in DASK),
+    # workers listen at any port; web pages are shown to those alone who ask for them through the proxy
+    *(("scheduler", "worker", port) for port in PORTS),
+    *(("worker", "worker", port) for port in PORTS if port != 8787),
 }
 
 
@@ -56,9 +58,12 @@ def selects(selector: Manifest, labels: dict[str, str]) -> bool:
 
 def lets_in(policy: Manifest, labels: dict[str, str], namespace: str, port: int) -> bool:
     return any(
-        port in [known["port"] for known in rule.get("ports", [{"port": port}])]
+        any(
+            known["port"] <= port <= known.get("endPort", known["port"])
+            for known in rule.get("ports", [{"port": port}])
+        )
         and any(_is_of(peer, labels, namespace) for peer in rule.get("from", [{}]))
-        for rule in policy["spec"]["ingress"]
+        for rule in policy["spec"].get("ingress", [])
     )
 
 
@@ -125,3 +130,15 @@ def test_a_gateway_is_let_in_from_where_its_pods_are() -> None:
 def test_policies_for_clusters_are_where_clusters_run() -> None:
     made = policies({"gateway": {"backend": {"namespaces": ["a", "b"]}}})
     assert {p["metadata"]["namespace"] for p in made if "Egress" in p["spec"]["policyTypes"]} == {"a", "b"}
+
+
+def test_where_a_traefik_may_be_anywhere_also_those_are_let_in_that_are_no_pods() -> None:
+    made = {p["metadata"]["name"]: p for p in policies({"traefik": {"installTraefik": False}})}
+    assert made[f"api-{FULLNAME}"]["spec"]["ingress"] == [{"ports": [{"protocol": "TCP", "port": 8000}]}]
+    web = {"ports": [{"protocol": "TCP", "port": 8786}, {"protocol": "TCP", "port": 8787}]}
+    assert web in made[f"schedulers-{FULLNAME}-{NAMESPACE}"]["spec"]["ingress"]
+
+
+def test_where_nobody_has_named_the_clusters_namespaces_policies_are_in_the_gateway_s_own() -> None:
+    made = policies({"gateway": {"backend": {"namespaces": ["*"]}}})
+    assert {p["metadata"]["namespace"] for p in made if "Egress" in p["spec"]["policyTypes"]} == {NAMESPACE}

@@ -103,3 +103,9 @@ def test_without_rbac_pods_have_the_namespaces_own_account() -> None:
         if m["kind"] == "Deployment" and not m["metadata"]["name"].startswith("auth")
     }
     assert account == "default"
+
+
+def test_the_lease_is_where_its_namespace_is_said_to_be() -> None:
+    roles = [m for m in render({"controller": {"leaseNamespace": "leases"}}) if m["kind"] == "Role"]
+    (role,) = (m for m in roles if m["metadata"]["namespace"] == "leases")
+    assert rights(role) == allowed(LEASE_RULES)

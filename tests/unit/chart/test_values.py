@@ -76,6 +76,9 @@ def test_what_services_understand_the_schema_lets_through(values: Manifest) -> N
     assert render(values)
 
 
+CPU: Manifest = {"resources": {"requests": {"cpu": "100m"}}}
+
+
 @pytest.mark.parametrize(
     ("values", "text"),
     [
@@ -90,7 +93,9 @@ def test_what_services_understand_the_schema_lets_through(values: Manifest) -> N
         ({"proxy": {"kind": "gatewayAPI", "gatewayAPI": {"gateway": "a"}}}, "proxy.gatewayAPI.dashboardFilters"),
         ({"traefik": {"installTraefik": False, "tls": {"secretName": "x"}}}, "use traefik.existing"),
         ({"traefik": {"tls": {"certManager": {"issuerName": "x"}}}}, "traefik.tls.certManager.hosts"),
-        ({"traefik": {"autoscaling": {"enabled": True, "maxReplicas": 1}}}, "traefik.autoscaling: minReplicas"),
+        ({"traefik": {**CPU, "autoscaling": {"enabled": True, "maxReplicas": 1}}}, "traefik.autoscaling: minReplicas"),
+        ({"traefik": {**CPU, "autoscaling": {"enabled": True, "minReplicas": 0}}}, "minReplicas: at least 1"),
+        ({"traefik": {"autoscaling": {"enabled": True}}}, "set traefik.resources.requests.cpu"),
         ({"controller": {"replicas": 2, "leaderElection": False}}, "controller.leaderElection"),
     ],
 )

@@ -20,6 +20,16 @@ custom: [config]
 {{- toJson $values -}}
 {{- end -}}
 
+{{/* The files that all services have: the values, and the operator's extensions. */}}
+{{- define "dask-gateway.configData" -}}
+values.json: {{ include "dask-gateway.config" . | b64enc }}
+{{- range $path, $content := .Files.Glob "extensions/gateway/*" }}
+{{- if not (hasPrefix "." (base $path)) }}
+{{ base $path }}: {{ toString $content | b64enc }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{/* The values for auth alone, as JSON. */}}
 {{- define "dask-gateway.authConfig" -}}
 {{- $secrets := dict -}}

@@ -210,6 +210,11 @@ class ControllerGroup(SettingsGroup):
         traits="KubeController.proxy_web_middlewares",
         description="Traefik middlewares of dashboards' routes.",
     )
+    proxy_readiness_entrypoint: str = setting(
+        "",
+        description="The entry point of the gateway's own Traefik at which `/ready` is to say that Traefik has read its "
+        "routes; the chart sets it. Default: none.",
+    )
     proxy_host: str = setting(
         "",
         values="traefik.existing.host",

@@ -1,0 +1,41 @@
+"""Sees to it that the gateway's own Traefik can be asked whether it serves routes.
+
+Traefik answers pings before it has read a single route, and a pod that is called ready then answers 404 to everybody. A
+route among the others tells: it answers when they do. The chart can't make it, since on a first install Helm knows no
+kinds that the same release defines.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from gateway_common.configuration.model import ALL_NAMESPACES, Configuration
+from gateway_common.errors import AlreadyExists, KubeError
+from gateway_common.kube import KubeClient
+from gateway_common.kube_configuration import own_namespace
+from gateway_common.manifests.installation import installation_of
+from gateway_common.resources import INGRESSROUTES
+from gateway_controller.core.build.readiness_route import build_readiness_route
+
+#: Seconds until the next try where a namespace or Traefik's definitions are not there yet.
+PAUSE = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+async def make_readiness_route(client: KubeClient, settings: Configuration) -> None:
+    """Make the route where the settings ask for one; once it is there it stays. Goes on until it is."""
+    entry_point = settings.controller.proxy_readiness_entrypoint
+    if not entry_point:
+        return
+    namespace = own_namespace() if ALL_NAMESPACES in settings.namespaces else settings.namespaces[0]
+    route = build_readiness_route(installation_of(settings), namespace, entry_point)
+    while True:
+        try:
+            with suppress(AlreadyExists):
+                await client.create(INGRESSROUTES, route)
+        except KubeError as error:
+            logger.warning("Cannot make the route by which Traefik's readiness is asked: %s", error)
+            await asyncio.sleep(PAUSE)
+        else:
+            return
