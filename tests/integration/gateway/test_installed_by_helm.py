@@ -13,7 +13,7 @@ import yaml
 from distributed.client import Client, FutureCancelledError
 
 from dask_gateway import BasicAuth, Gateway, GatewayCluster, GatewayResponseError, GatewayServerError
-from gateway_common.resources import PODS, SERVICES, Manifest
+from gateway_common.resources import LEASES, PODS, SERVICES, Manifest
 from gateway_local.cluster import Cluster, gateway_images
 from gateway_local.resources import DEPLOYMENTS
 from tests.integration.gateway.conftest import PASSWORD
@@ -137,8 +137,15 @@ async def test_losing_a_pod_of_each_service_is_no_more_than_a_retry(
 
 
 def lose_a_pod(cluster: Cluster, service: str) -> None:
-    """One of those that serve, at once: nothing in it hears of it."""
-    cluster.objects.delete(PODS, NAMESPACE, min(ready_pods_of(cluster, service)), grace_period_seconds=0)
+    """One of those that serve, at once: nothing in it hears of it. Of the controllers the one that acts."""
+    victim = leader(cluster) if service == "controller" else min(ready_pods_of(cluster, service))
+    cluster.objects.delete(PODS, NAMESPACE, victim, grace_period_seconds=0)
+
+
+def leader(cluster: Cluster) -> str:
+    lease = cluster.objects.get(LEASES, NAMESPACE, f"dask-gateway-controller-{FULLNAME}")
+    assert lease is not None
+    return str(lease["spec"]["holderIdentity"])
 
 
 def ready_pods_of(cluster: Cluster, service: str) -> set[str]:
