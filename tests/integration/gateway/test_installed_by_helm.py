@@ -1,23 +1,32 @@
 """Helm installs the chart into a cluster whose pods are processes: what it has deployed serves, and goes on serving."""
 
+import asyncio
 import json
+import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import yaml
+from distributed.client import Client, FutureCancelledError
 
-from gateway_common.resources import PODS, SERVICES, Manifest
+from dask_gateway import BasicAuth, Gateway, GatewayCluster, GatewayResponseError, GatewayServerError
+from gateway_common.resources import LEASES, PODS, SERVICES, Manifest
 from gateway_local.cluster import Cluster, gateway_images
 from gateway_local.resources import DEPLOYMENTS
 from tests.integration.gateway.conftest import PASSWORD
 from tests.kit.chart import CHART, FULLNAME, NAMESPACE, RELEASE
 from tests.kit.end_to_end import ROOT, run
 from tests.kit.helm import Helm, helm
+from tests.kit.pods import is_ready
+from tests.kit.waiting import until
 
 VALUES: Manifest = yaml.safe_load((ROOT / "tests/e2e/values.yaml").read_text())
 SERVICES_OF_OURS = ("api", "auth", "controller")
+EVERYTHING = (*SERVICES_OF_OURS, "traefik")
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -92,9 +101,89 @@ async def test_an_upgrade_replaces_the_services_while_a_cluster_works_on(
 
 async def test_the_same_upgrade_again_rolls_nothing(cluster: Cluster, release: Helm) -> None:
     await release.install()
-    everything = (*SERVICES_OF_OURS, "traefik")
-    before = {service: pods_of(cluster, service) for service in everything}
+    before = {service: pods_of(cluster, service) for service in EVERYTHING}
 
     await release.upgrade()
 
-    assert {service: pods_of(cluster, service) for service in everything} == before
+    assert {service: pods_of(cluster, service) for service in EVERYTHING} == before
+
+
+@pytest.mark.timeout(300)
+async def test_losing_a_pod_of_each_service_is_no_more_than_a_retry(
+    cluster: Cluster, release: Helm, tmp_path: Path
+) -> None:
+    two: Manifest = {"replicas": 2}
+    await release.install(gateway={**two, "auth": two}, controller=two, traefik=two)
+    address = variables(cluster, tmp_path)["GATEWAY_ADDRESS"]
+    async with (
+        Gateway(address, auth=BasicAuth("alice", ""), asynchronous=True) as gateway,
+        gateway.new_cluster(shutdown_on_close=True) as kept,
+        kept.get_client(set_as_default=False) as client,
+    ):
+        await kept.scale(1)
+        await client.wait_for_workers(1)
+        worker = await client.run(os.getpid)
+        for lost in (*((service,) for service in EVERYTHING), EVERYTHING):
+            over = asyncio.Event()
+            async with asyncio.TaskGroup() as users:
+                users.create_task(compute(client, over))
+                users.create_task(ask(gateway, kept, over))
+                for service in lost:
+                    lose_a_pod(cluster, service)
+                await compute_on_a_new_cluster(address)
+                await until(lambda: all(len(ready_pods_of(cluster, service)) == 2 for service in EVERYTHING))
+                over.set()
+            assert await client.run(os.getpid) == worker, "the worker was replaced"
+
+
+def lose_a_pod(cluster: Cluster, service: str) -> None:
+    """One of those that serve, at once: nothing in it hears of it. Of the controllers the one that acts."""
+    victim = leader(cluster) if service == "controller" else min(ready_pods_of(cluster, service))
+    cluster.objects.delete(PODS, NAMESPACE, victim, grace_period_seconds=0)
+
+
+def leader(cluster: Cluster) -> str:
+    lease = cluster.objects.get(LEASES, NAMESPACE, f"dask-gateway-controller-{FULLNAME}")
+    assert lease is not None
+    return str(lease["spec"]["holderIdentity"])
+
+
+def ready_pods_of(cluster: Cluster, service: str) -> set[str]:
+    pods = (cluster.objects.get(PODS, NAMESPACE, name) for name in pods_of(cluster, service))
+    return {pod["metadata"]["name"] for pod in pods if pod and is_ready(pod)}
+
+
+async def compute(client: Client, over: asyncio.Event) -> None:
+    """One task after the other. A lost proxy cuts the connections that it held; the client connects again by itself."""
+    number = 0
+    while not over.is_set():
+        number += 1
+        try:
+            assert await client.submit(int, number) == number
+        except (OSError, FutureCancelledError):
+            await asyncio.sleep(0.05)
+
+
+async def ask(gateway: Gateway, cluster: GatewayCluster, over: asyncio.Event) -> None:
+    while not over.is_set():
+        assert [report.name for report in await twice(gateway.list_clusters)] == [cluster.name]
+        await asyncio.sleep(0.05)
+
+
+async def compute_on_a_new_cluster(address: str) -> None:
+    async with Gateway(address, auth=BasicAuth("bob", ""), asynchronous=True) as gateway:
+        name = await twice(gateway.submit)
+        async with await twice(lambda: gateway.connect(name, shutdown_on_close=True)) as cluster:
+            await twice(lambda: gateway.scale_cluster(name, 1))
+            async with cluster.get_client(set_as_default=False) as client:
+                assert await client.submit(sum, range(10)) == 45
+
+
+async def twice(call: Callable[[], Awaitable[T]]) -> T:
+    """A user who tries again once when a service has gone in the middle of an answer."""
+    try:
+        return await call()
+    except (OSError, GatewayResponseError, GatewayServerError) as error:
+        if isinstance(error, GatewayResponseError) and error.status not in (502, 503, 504):
+            raise
+        return await call()

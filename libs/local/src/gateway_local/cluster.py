@@ -11,6 +11,7 @@ from gateway_common.resources import Manifest
 from gateway_local.accounts import AccountsController
 from gateway_local.apiserver.server import ApiServer
 from gateway_local.endpoints import EndpointsController
+from gateway_local.endpoints_mirror import EndpointsMirror
 from gateway_local.kubelet import Image, Kubelet, SimulatedKubelet, traefik_entrypoint
 from gateway_local.scheduling import Scheduler
 from gateway_local.traefik import find_traefik
@@ -81,6 +82,7 @@ class Cluster:
             AccountsController(controllers, self.server.certificate),
             Scheduler(self.objects),
             EndpointsController(controllers),
+            EndpointsMirror(controllers),
             DeploymentController(controllers),
             ReplicaSetController(controllers),
             JobController(controllers),
@@ -108,9 +110,14 @@ def gateway_images() -> dict[str, Image]:
     `LocalGatewayError` where there is no Traefik.
     """
     environment = Path(sys.prefix)
-    start = (sys.executable, str(traefik_entrypoint.__file__), str(find_traefik()))
     return {
         _SERVICES_IMAGE: Image(environment, command=("dask-gateway-api",)),
         _USERS_IMAGE: Image(environment, command=("dask", "scheduler")),
-        **dict.fromkeys(_TRAEFIK_IMAGES, Image(environment, entrypoint=start)),
+        **dict.fromkeys(_TRAEFIK_IMAGES, traefik_image(find_traefik())),
     }
+
+
+def traefik_image(program: Path) -> Image:
+    """What stands for an image of Traefik."""
+    start = (sys.executable, str(traefik_entrypoint.__file__), str(program))
+    return Image(Path(sys.prefix), entrypoint=start)

@@ -7,16 +7,29 @@ import socket
 #: start of the program that is to listen there, none of these becomes the near end of somebody's connection.
 _PORTS = range(20_000, 32_768)
 _random = random.SystemRandom()
-_given: set[int] = set()
+#: What says to other processes that a port is given away; it ends with this process, however that ends.
+_claims: list[socket.socket] = []
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens at now, and that this process has not given to anybody else."""
+    """A port that nobody listens at now, and that no running process of ours has given to anybody."""
     for port in _random.sample(_PORTS, len(_PORTS)):
-        if port not in _given and _is_free(port, host):
-            _given.add(port)
+        if _claim(port) and _is_free(port, host):
             return port
     raise OSError("every port is taken")
+
+
+def _claim(port: int) -> bool:
+    """Take a port before its program listens there: another gateway that starts now must not choose it, too."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        # a name that is no file (unix(7), "abstract")
+        claim.bind(f"\0dask-gateway-local/port/{port}")
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    return True
 
 
 def check_free(port: int, host: str = "127.0.0.1") -> None:

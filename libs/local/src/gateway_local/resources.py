@@ -4,6 +4,7 @@ from gateway_common.resources import Resource
 
 _RBAC = "rbac.authorization.k8s.io"
 
+ENDPOINTS = Resource("", "v1", "endpoints", "Endpoints")
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 REPLICASETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
 JOBS = Resource("batch", "v1", "jobs", "Job")

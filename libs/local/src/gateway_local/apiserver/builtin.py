@@ -14,7 +14,13 @@ from gateway_local.apiserver.pods import check_pod, set_pod_defaults
 from gateway_local.apiserver.rbac import rbac_kinds
 from gateway_local.apiserver.validation import check_label_name
 from gateway_local.apiserver.workloads import workload_kinds
-from gateway_local.resources import HORIZONTALPODAUTOSCALERS, NETWORKPOLICIES, PODDISRUPTIONBUDGETS, PRIORITYCLASSES
+from gateway_local.resources import (
+    ENDPOINTS,
+    HORIZONTALPODAUTOSCALERS,
+    NETWORKPOLICIES,
+    PODDISRUPTIONBUDGETS,
+    PRIORITYCLASSES,
+)
 
 _SERVICE_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _FIRST_SERVICE_ADDRESS = IPv4Address("10.96.0.1")
@@ -29,6 +35,7 @@ def builtin_kinds() -> list[Kind]:
     """Kinds in the order of discovery. Services get addresses from a range of their own in each call's kinds."""
     return [
         own_kind(resources.CONFIGMAPS, "cm"),
+        own_kind(ENDPOINTS, "ep"),
         _events(),
         _namespaces(),
         own_kind(
