@@ -1,7 +1,7 @@
 """A real Traefik, told what the chart tells it: the ways to the api and to dashboards, and TLS."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from gateway_common.manifests.installation import Installation, MiddlewareRef
 from gateway_common.names import ClusterName, service_name
 from gateway_common.resources import ENDPOINTSLICES, INGRESSROUTES, NAMESPACES, SERVICES
 from gateway_controller.core.build.ingress_route import build_ingress_route
+from gateway_controller.core.build.readiness_route import build_readiness_route
 from gateway_controller.core.build.service import build_service
 from gateway_local.apiserver.server import ApiServer
 from gateway_local.endpoints import SERVICE_NAME_LABEL
@@ -57,7 +58,10 @@ async def answer_for_dashboard(exchange: Exchange) -> None:
 
 @asynccontextmanager
 async def running_proxy(
-    directory: Path, values: Manifest, certificate: tuple[str, str] | None = None
+    directory: Path,
+    values: Manifest,
+    certificate: tuple[str, str] | None = None,
+    there_before: Callable[[ApiServer, ScriptedServer], None] = lambda kubernetes, dashboard: None,
 ) -> AsyncIterator[Proxy]:
     """With the arguments and the files of the chart's pod; only addresses are those of this machine."""
     manifests = render(values)
@@ -69,6 +73,7 @@ async def running_proxy(
         await kubernetes.start()
         running.push_async_callback(kubernetes.stop)
         kubernetes.objects.create(NAMESPACES, {"metadata": {"name": NAMESPACE}})
+        there_before(kubernetes, proxy.dashboard)
 
         dynamic = directory / "dynamic"
         dynamic.mkdir()
@@ -110,9 +115,15 @@ def _make_dashboard(kubernetes: ApiServer, manifests: list[Manifest], dashboard:
         proxy_web_entrypoint=environment["DASK_GATEWAY__CONTROLLER__PROXY_WEB_ENTRYPOINT"],
         proxy_web_middlewares=tuple(MiddlewareRef(**name) for name in names),
     )
-    kubernetes.objects.create(SERVICES, build_service(installation, CLUSTER))
-    kubernetes.objects.create(INGRESSROUTES, build_ingress_route(installation, CLUSTER))
-    name = service_name(CLUSTER.name)
+    _make_cluster(kubernetes, installation, CLUSTER, dashboard)
+
+
+def _make_cluster(
+    kubernetes: ApiServer, installation: Installation, cluster: ClusterName, dashboard: ScriptedServer
+) -> None:
+    kubernetes.objects.create(SERVICES, build_service(installation, cluster))
+    kubernetes.objects.create(INGRESSROUTES, build_ingress_route(installation, cluster))
+    name = service_name(cluster.name)
     kubernetes.objects.create(
         ENDPOINTSLICES,
         {
@@ -201,3 +212,32 @@ async def test_with_a_certificate_everything_is_https(tmp_path: Path) -> None:
         (tmp_path / "dynamic/tls.crt").write_text(renewed[1])
         async with proxy.client("websecure", verify=ssl.create_default_context(cadata=renewed[1])) as again:
             await answer(again, "/gw/api/health")
+
+
+async def test_a_proxy_that_says_it_is_ready_has_read_the_routes_of_all_clusters(tmp_path: Path) -> None:
+    installation = Installation(instance=FULLNAME, api_url="")
+    others = [ClusterName(NAMESPACE, f"c{number}") for number in range(300)]
+
+    def many_clusters(kubernetes: ApiServer, dashboard: ScriptedServer) -> None:
+        kubernetes.objects.create(INGRESSROUTES, build_readiness_route(installation, NAMESPACE, "traefik"))
+        for cluster in others:
+            _make_cluster(kubernetes, installation, cluster, dashboard)
+
+    values = {"gateway": {"prefix": "/gw"}}
+    (container,) = pods(render(values))[f"traefik-{FULLNAME}"]["containers"]
+    probe = container["readinessProbe"]["httpGet"]
+    async with (
+        running_proxy(tmp_path, values, there_before=many_clusters) as proxy,
+        proxy.client(probe["port"]) as kubelet,
+        proxy.client() as user,
+    ):
+        await answer(kubelet, probe["path"])
+        assert {(await user.get(f"/clusters/{cluster}/status")).status_code for cluster in others} == {200}
+
+
+async def test_a_proxy_that_has_read_no_routes_is_not_ready(tmp_path: Path) -> None:
+    values = {"gateway": {"prefix": "/gw"}}
+    async with running_proxy(tmp_path, values) as proxy, proxy.client("traefik") as kubelet, proxy.client() as user:
+        await answer(kubelet, "/ping")
+        await dashboard(user, f"/gw/clusters/{CLUSTER}/status")
+        assert (await kubelet.get("/ready")).status_code == 404

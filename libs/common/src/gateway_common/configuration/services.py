@@ -212,8 +212,8 @@ class ControllerGroup(SettingsGroup):
     )
     proxy_readiness_entrypoint: str = setting(
         "",
-        description="The entry point of the gateway's own Traefik at which `/ready` is to say that Traefik has read its "
-        "routes; the chart sets it. Default: none.",
+        description="The entry point of the gateway's own Traefik at which `/ready` is to say that Traefik has read "
+        "its routes; the chart sets it. Default: none.",
     )
     proxy_host: str = setting(
         "",
