@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from gateway_common.manifests.installation import Installation, MiddlewareRef
 from gateway_common.names import ClusterName, service_name
@@ -20,7 +21,7 @@ from gateway_local.endpoints import SERVICE_NAME_LABEL
 from gateway_local.ports import free_port
 from gateway_local.processes import SupervisedProcess
 from gateway_local.traefik import find_traefik
-from tests.kit.chart import FULLNAME, NAMESPACE, Manifest, find, pods, render
+from tests.kit.chart import CHART, FULLNAME, NAMESPACE, Manifest, find, pods, render
 from tests.kit.kube import TOKEN
 from tests.kit.scripted_server import Exchange, ScriptedServer, scripted_server
 from tests.kit.tls import make_key_pair
@@ -28,6 +29,16 @@ from tests.kit.waiting import eventually
 
 CLUSTER = ClusterName(NAMESPACE, "c0ffee")
 _API = f"http://api-{FULLNAME}.{NAMESPACE}:8000"
+
+
+@pytest.fixture(params=["newest", "oldest"], autouse=True)
+def traefik(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each Traefik that the chart is for: that of its default tag, and 3.3, which 2026.3.0 came with."""
+    if request.param == "oldest":
+        program = CHART.parents[1] / ".venv-released/bin/traefik"
+        if not program.exists():
+            pytest.skip("Traefik 3.3 is not installed: `make .venv-released/.ready` does it")
+        monkeypatch.setattr(f"{__name__}.find_traefik", lambda: program)
 
 
 @dataclass
