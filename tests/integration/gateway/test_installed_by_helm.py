@@ -180,10 +180,11 @@ async def compute_on_a_new_cluster(address: str) -> None:
 
 
 async def twice(call: Callable[[], Awaitable[T]]) -> T:
-    """A user who tries again once when a service has gone in the middle of an answer."""
+    """A user who tries again once, a second later, when a service has gone in the middle of an answer."""
     try:
         return await call()
     except (OSError, GatewayResponseError, GatewayServerError) as error:
         if isinstance(error, GatewayResponseError) and error.status not in (502, 503, 504):
             raise
+        await asyncio.sleep(1)
         return await call()
