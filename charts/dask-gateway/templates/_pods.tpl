@@ -106,6 +106,15 @@ links: whether it needs variables with the addresses of Services; drain: seconds
 */}}
 {{- define "dask-gateway.servicePod" -}}
 {{- $gateway := .root.Values.gateway -}}
+{{- $path := "/etc/dask-gateway" -}}
+{{- $ownEnv := list -}}
+{{- range $gateway.env -}}
+{{- if and (eq .name "PYTHONPATH") .value -}}
+{{- $path = printf "%s:%s" .value $path -}}
+{{- else -}}
+{{- $ownEnv = append $ownEnv . -}}
+{{- end -}}
+{{- end -}}
 automountServiceAccountToken: {{ .token }}
 enableServiceLinks: {{ .links | default false }}
 terminationGracePeriodSeconds: {{ .grace }}
@@ -121,11 +130,11 @@ containers:
       - name: DASK_GATEWAY__INSTANCE
         value: {{ include "dask-gateway.fullname" .root | quote }}
       - name: PYTHONPATH
-        value: /etc/dask-gateway
+        value: {{ $path | quote }}
       {{- with .env }}
       {{- toYaml . | nindent 6 }}
       {{- end }}
-      {{- with $gateway.env }}
+      {{- with $ownEnv }}
       {{- toYaml . | nindent 6 }}
       {{- end }}
     {{- with .values.resources }}

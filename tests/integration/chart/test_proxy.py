@@ -123,7 +123,7 @@ def _make_dashboard(kubernetes: ApiServer, manifests: list[Manifest], dashboard:
         instance=FULLNAME,
         api_url="",
         proxy_prefix="/gw",
-        proxy_web_entrypoint=environment["DASK_GATEWAY__CONTROLLER__PROXY_WEB_ENTRYPOINT"],
+        proxy_web_entrypoint=environment["DASK_GATEWAY_DEFAULT__CONTROLLER__PROXY_WEB_ENTRYPOINT"],
         proxy_web_middlewares=tuple(MiddlewareRef(**name) for name in names),
     )
     _make_cluster(kubernetes, installation, CLUSTER, dashboard)

@@ -173,3 +173,41 @@ def test_modules_of_the_operators_can_be_imported(tmp_path: Path) -> None:
     with helm_python.Chart.load(copy) as changed:
         text = changed.render({}, name="dg", namespace="gw")["dask-gateway/templates/config/secret.yaml"]
     assert b64decode(yaml.safe_load(text)["data"]["ours.py"]) == b"NAME = 1\n"
+
+
+def test_what_the_operator_says_wins_over_what_the_chart_finds_out(tmp_path: Path) -> None:
+    code = """
+c.KubeBackend.api_url = "http://elsewhere/api"
+c.KubeController.proxy_tcp_entrypoint = "mine"
+c.JupyterHubAuthenticator.jupyterhub_api_url = "http://my-hub/hub/api"
+"""
+    own = {"proxyWebEntrypoint": "edge", "proxyWebMiddlewares": [{"name": "slow"}]}
+    manifests = render({"gateway": {"extraConfig": code, "auth": {"type": "jupyterhub"}}, "controller": own})
+    assert services_configuration(manifests, "api", tmp_path / "api").api_url == "http://elsewhere/api"
+    controller = services_configuration(manifests, "controller", tmp_path / "controller").controller
+    assert (controller.proxy_web_entrypoint, controller.proxy_tcp_entrypoint) == ("edge", "mine")
+    names = [middleware.name for middleware in controller.proxy_web_middlewares]
+    assert names == ["slow", "dashboard-access@file", "dashboard-headers@file", "clusters-prefix@file"]
+    secrets = {"hub.services.dask-gateway.apiToken": "hubs-token"}
+    hub = services_configuration(manifests, "auth", tmp_path / "auth", **secrets).auth.jupyterhub
+    assert hub.api_url == "http://my-hub/hub/api"
+
+
+def test_a_path_of_the_operators_is_added_to_that_of_extensions() -> None:
+    manifests = render(
+        {"gateway": {"env": [{"name": "PYTHONPATH", "value": "/opt/code"}, {"name": "A", "value": "b"}]}}
+    )
+    for service in ("api", "auth", "controller"):
+        (container,) = pods(manifests)[f"{service}-{FULLNAME}"]["containers"]
+        found = [entry["value"] for entry in container["env"] if entry["name"] == "PYTHONPATH"]
+        assert found == ["/opt/code:/etc/dask-gateway"]
+
+
+def test_a_controller_that_is_given_time_to_finish_is_not_killed_before() -> None:
+    grace = {
+        seconds: pods(render({"controller": {"shutdownTimeout": seconds}}))[f"controller-{FULLNAME}"][
+            "terminationGracePeriodSeconds"
+        ]
+        for seconds in (1, 60)
+    }
+    assert grace == {1: 10, 60: 65}

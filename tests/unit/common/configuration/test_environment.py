@@ -1,5 +1,7 @@
 """Settings in environment variables."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +45,23 @@ def test_variables_set_what_they_are_named_after() -> None:
 def test_a_group_may_be_given_as_json_and_one_of_its_settings_alone() -> None:
     controller = load(CONTROLLER='{"parallelism": 3, "port": 1}', CONTROLLER__PORT="2").controller
     assert (controller.parallelism, controller.port) == (3, 2)
+
+
+def test_a_default_of_the_installations_gives_way_to_files_code_and_variables(tmp_path: Path) -> None:
+    values, code = tmp_path / "values.yaml", tmp_path / "code.py"
+    values.write_text("controller: {parallelism: 2, proxyWebEntrypoint: null}")
+    code.write_text("c.KubeController.backoff_base_delay = 3")
+    defaults = {"PARALLELISM": "7", "BACKOFF_BASE_DELAY": "7", "PORT": "7", "PROXY_WEB_ENTRYPOINT": "websecure"}
+    environ = {f"DASK_GATEWAY_DEFAULT__CONTROLLER__{name}": text for name, text in defaults.items()}
+    environ["DASK_GATEWAY__CONTROLLER__PORT"] = "4"
+    controller = load_configuration([values, code], environ, instance="test").configuration.controller
+    assert (controller.parallelism, controller.backoff_base_delay, controller.port) == (2, 3, 4)
+    assert controller.proxy_web_entrypoint == "websecure", "a blank value says nothing"
+
+
+def test_a_misspelt_default_is_an_error() -> None:
+    with pytest.raises(InvalidConfig, match="DASK_GATEWAY_DEFAULT__CONTROLLER__PARALELISM: unknown setting"):
+        load_configuration([], {"DASK_GATEWAY_DEFAULT__CONTROLLER__PARALELISM": "1"}, instance="test")
 
 
 def test_the_clients_own_variables_say_nothing() -> None:

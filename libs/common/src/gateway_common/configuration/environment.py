@@ -19,6 +19,8 @@ from gateway_common.configuration.problems import ENVIRONMENT, Problem, nearest
 from gateway_common.configuration.sources import Path, Source
 
 FILES_VARIABLE = f"{ENV_PREFIX}CONFIG_FILES"
+#: The same settings, where whoever installs the gateway knows a better default: files and code win over these.
+DEFAULT_PREFIX = "DASK_GATEWAY_DEFAULT__"
 
 #: Below the prefix: what the client reads (its defaults are in dask_gateway/gateway.yaml), and where files are.
 _OTHERS = ("ADDRESS", "PUBLIC_ADDRESS", "PROXY_ADDRESS", "AUTH__TYPE", "CONFIG_FILES")
@@ -34,14 +36,15 @@ class Variables:
     problems: list[Problem] = field(default_factory=list)
 
 
-def read_variables(environ: Mapping[str, str]) -> Variables:
-    """The settings in the environment. Groups before what is in them, which wins."""
+def read_variables(environ: Mapping[str, str], prefix: str = ENV_PREFIX) -> Variables:
+    """The settings in the environment whose names begin so. Groups before what is in them, which wins."""
     known = dict(known_variables())
     found = Variables()
     for variable in sorted(environ, key=lambda name: (name.count("__"), name)):
         name = variable.upper()
-        if not name.startswith(ENV_PREFIX) or _is_of_others(name.removeprefix(ENV_PREFIX)):
+        if not name.startswith(prefix) or _is_of_others(name.removeprefix(prefix)):
             continue
+        name = ENV_PREFIX + name.removeprefix(prefix)
         if name not in known:
             found.problems.append(Problem(ENVIRONMENT, variable, _unknown(name, known)))
             continue

@@ -26,8 +26,15 @@ ANY_NAME = "*"
 BACKEND = "gateway.backend"
 GROUP = f"gateway.groups.{ANY_NAME}"
 
-#: Where the chart's default is not the field's: the reference chart says it in words of its own.
-_CHART_DEFAULTS: Mapping[str, Any] = {"gateway.prefix": "/", "gateway.loglevel": "INFO", "controller.loglevel": "INFO"}
+#: Where the chart's default is not the field's: the reference chart says it in words of its own, or the chart knows a
+#: better one than can be written down.
+_CHART_DEFAULTS: Mapping[str, Any] = {
+    "gateway.prefix": "/",
+    "gateway.loglevel": "INFO",
+    "controller.loglevel": "INFO",
+    "controller.proxyWebEntrypoint": None,
+    "controller.proxyTcpEntrypoint": None,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dask_gateway_server.backends.resolve import load_cluster_config_class
 from gateway_common.config_errors import dotted
 from gateway_common.configuration.backends import backend_problems
 from gateway_common.configuration.code_objects import load_options
-from gateway_common.configuration.environment import FILES_VARIABLE, read_variables, variable_of
+from gateway_common.configuration.environment import DEFAULT_PREFIX, FILES_VARIABLE, read_variables, variable_of
 from gateway_common.configuration.known_keys import chart_defaults
 from gateway_common.configuration.model import Configuration
 from gateway_common.configuration.option_checks import check_declarations
@@ -92,10 +92,11 @@ def load_configuration(
         if file.suffix not in (*_VALUES_FILES, ".py")
     ]
     values = read_values([file for file in files if file.suffix in _VALUES_FILES])
-    variables = read_variables(environ)
-    problems += [*values.problems, *variables.problems]
+    variables, defaults = read_variables(environ), read_variables(environ, DEFAULT_PREFIX)
+    problems += [*values.problems, *variables.problems, *defaults.problems]
     tree: dict[str, Any] = {} if instance is None else {"instance": instance}
     sources: dict[Path, Source] = {}
+    _lay_over(tree, sources, defaults.settings, defaults.sources)
     _lay_over(tree, sources, *settings_of_values(values))
     blocks, unreadable = _code(values, [file for file in files if file.suffix == ".py"])
     if blocks:
