@@ -9,6 +9,8 @@ JUPYTERHUB := .venv-jupyterhub
 HUB_PROXY := .tools/hub-proxy
 RELEASE := .venv-release
 IMAGE_ENVIRONMENTS := .venv-image-server .venv-image-dask
+# Those that the tests of the chart run with besides those of requirements/dev.txt and requirements/released.txt.
+TRAEFIKS := 3.5
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 REGISTRY ?= ghcr.io/dask
 UV := $(shell command -v uv || echo .tools/bin/uv)
@@ -74,7 +76,8 @@ setup-system:  ## Install the system packages that the tests need: a KDC, Node.j
 	@tests/system_packages.sh $(PYTHON)
 
 setup-tests: setup $(VENV)/.kerberos $(RELEASED)/.ready $(JUPYTERHUB)/.ready $(HUB_PROXY)/.ready \
-	$(RELEASE)/.ready $(addsuffix /.ready,$(IMAGE_ENVIRONMENTS))  ## Install all that tests need
+	$(RELEASE)/.ready $(patsubst %,.venv-traefik-%/.ready,$(TRAEFIKS)) \
+	$(addsuffix /.ready,$(IMAGE_ENVIRONMENTS))  ## Install all that tests need
 
 pins: .tools-or-uv  ## Resolve the dependencies anew and write requirements/
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade --group dev \
@@ -88,6 +91,11 @@ pins: .tools-or-uv  ## Resolve the dependencies anew and write requirements/
 		--custom-compile-command "make pins" requirements/kerberos.in -o requirements/kerberos.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade \
 		--custom-compile-command "make pins" requirements/release.in -o requirements/release.txt
+	for version in $(TRAEFIKS); do \
+		$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade \
+			--custom-compile-command "make pins" requirements/traefik/$$version.in -o requirements/traefik/$$version.txt \
+			|| exit 1; \
+	done
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade \
 		--custom-compile-command "make pins" requirements/images/build.in -o requirements/images/build.txt
 	$(PIN_IMAGE) services/api/pyproject.toml -o requirements/images/api.txt
@@ -124,6 +132,11 @@ $(RELEASED)/.ready: requirements/released.txt | .tools-or-uv setup-system
 $(RELEASE)/.ready: requirements/release.txt | .tools-or-uv
 	$(UV) venv -q --clear -p $(PYTHON) $(RELEASE)
 	$(UV) pip sync -q -p $(RELEASE) requirements/release.txt
+	@touch $@
+
+.venv-traefik-%/.ready: requirements/traefik/%.txt | .tools-or-uv
+	$(UV) venv -q --clear -p $(PYTHON) $(@D)
+	$(UV) pip sync -q -p $(@D) $<
 	@touch $@
 
 # What images hold, made as they make it.

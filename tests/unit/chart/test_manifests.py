@@ -150,6 +150,15 @@ def _shown(manifest: Manifest) -> Manifest:
     return manifest
 
 
+def test_traefik_waits_for_the_readiness_route_only_where_a_controller_makes_it() -> None:
+    def proxy(values: Manifest) -> Manifest:
+        (container,) = pods(render(values))[f"traefik-{FULLNAME}"]["containers"]
+        return dict(container)
+
+    assert proxy({})["startupProbe"]["httpGet"] == {"path": "/ready", "port": "traefik"}
+    assert "startupProbe" not in proxy({"controller": {"enabled": False}})
+
+
 def test_the_definitions_are_those_of_the_model_and_stay_when_the_release_goes() -> None:
     made = {m["metadata"]["name"]: m for m in render() if m["kind"] == "CustomResourceDefinition"}
     known = {definition["metadata"]["name"]: definition for definition in [crd(), *traefik_definitions()]}

@@ -36,7 +36,7 @@ def test_services_have_the_rights_that_their_code_lists_and_no_others() -> None:
 def test_traefik_may_list_every_kind_that_it_lists() -> None:
     role = rights(find(render(), "Role", f"traefik-{FULLNAME}"))
     assert {Access("list", GROUP, f"{kind.lower()}s", "") for kind in KINDS} <= role
-    assert {access.verb for access in role} == {"get", "list", "watch"}
+    assert {access.verb for access in role} == {"list", "watch"}
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,16 @@ from gateway_controller.core.build.readiness_route import build_readiness_route
 
 #: Seconds until the next try where a namespace or Traefik's definitions are not there yet.
 PAUSE = 2.0
+#: Seconds until it is made again if somebody has deleted it: a Traefik that starts meanwhile waits so long.
+PERIOD = 30.0
 
 logger = logging.getLogger(__name__)
 
 
-async def make_readiness_route(client: KubeClient, settings: Configuration) -> None:
-    """Make the route where the settings ask for one; once it is there it stays. Goes on until it is."""
+async def keep_readiness_route(
+    client: KubeClient, settings: Configuration, *, period: float = PERIOD, pause: float = PAUSE
+) -> None:
+    """Keep the route in existence where the settings ask for one. Goes on until cancelled."""
     entry_point = settings.controller.proxy_readiness_entrypoint
     if not entry_point:
         return
@@ -36,6 +40,6 @@ async def make_readiness_route(client: KubeClient, settings: Configuration) -> N
                 await client.create(INGRESSROUTES, route)
         except KubeError as error:
             logger.warning("Cannot make the route by which Traefik's readiness is asked: %s", error)
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(pause)
         else:
-            return
+            await asyncio.sleep(period)

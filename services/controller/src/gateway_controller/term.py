@@ -21,7 +21,7 @@ from gateway_controller.events import Events
 from gateway_controller.informers import Informers
 from gateway_controller.metrics import Metrics
 from gateway_controller.queue import WorkQueue
-from gateway_controller.readiness import make_readiness_route
+from gateway_controller.readiness import keep_readiness_route
 from gateway_controller.reconcile import Reconciler
 
 #: What only changes how workers are counted waits so many seconds for more of its kind.
@@ -83,7 +83,7 @@ class Term:
             going_on = [
                 group.create_task(self._cleanup.run()),
                 group.create_task(self._events.run()),
-                group.create_task(make_readiness_route(self._client, self._settings)),
+                group.create_task(keep_readiness_route(self._client, self._settings)),
                 group.create_task(self._dispatch(group)),
             ]
             await stopping.wait()
