@@ -17,15 +17,21 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "count_tokens.py"
 COMMAND = [sys.executable, "-m", "gateway_local"]
 
 
+def read_screen(process: subprocess.Popen[str]) -> str:
+    """What is printed when everything is up."""
+    assert process.stdout is not None
+    screen = ""
+    while "Ctrl-C" not in screen:
+        line = process.stdout.readline()
+        assert line, f"it ended early:\n{screen}"
+        screen += line
+    return screen
+
+
 def test_up_prints_one_screen_and_leaves_nothing_behind(tmp_path: Path) -> None:
     arguments = ["up", "--port", "0", "--directory", str(tmp_path)]
     with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        screen = ""
-        while "Ctrl-C" not in screen:
-            line = process.stdout.readline()
-            assert line, f"it ended early:\n{screen}"
-            screen += line
+        screen = read_screen(process)
         address = re.search(r"address +(http\S+)", screen)
         assert address is not None
         assert httpx.get(f"{address[1]}/api/health").json() == {"status": "pass"}
@@ -55,12 +61,7 @@ def test_a_bare_cluster_is_there_for_kubectl_and_leaves_nothing_behind(tmp_path:
     with subprocess.Popen(
         [*COMMAND, "cluster", "--directory", str(tmp_path)], stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout is not None
-        screen = ""
-        while "Ctrl-C" not in screen:
-            line = process.stdout.readline()
-            assert line, f"it ended early:\n{screen}"
-            screen += line
+        screen = read_screen(process)
         kubeconfig = re.search(r"KUBECONFIG=(\S+)", screen)
         assert kubeconfig is not None
         asked = [str(kubectl), "--kubeconfig", kubeconfig[1], "get", "nodes,customresourcedefinitions", "-o", "name"]

@@ -5,7 +5,7 @@ the stored objects, which are never behind, so that what was done a moment ago n
 
     pods  conditions                     facts and rules that they share, no I/O
     rollout  replicas  completion        decisions, no I/O
-    reconciling                          when to look at an object again
+    reconciling  controller              when to look at an object again, and what all controllers do
     deployments  replicasets  jobs       the controllers
 
 Pods and ReplicaSets that nobody owns are not adopted, and a Deployment that is scaled in the middle of a rollout grows

@@ -1,47 +1,30 @@
 """The Deployment controller: carries out, step by step, what `rollout` decides."""
 
-from gateway_common.clock import Clock, system_clock
 from gateway_common.resources import PODS, Manifest
-from gateway_local.apiserver.objects import Objects
-from gateway_local.following import Loops
 from gateway_local.resources import DEPLOYMENTS, REPLICASETS
+from gateway_local.workloads.controller import WorkloadController
 from gateway_local.workloads.pods import controller_of, is_controlled_by, is_over
-from gateway_local.workloads.reconciling import Key, Reconciler
+from gateway_local.workloads.reconciling import Key
 from gateway_local.workloads.rollout import REVISION, Rollout, plan
 
 
-class DeploymentController:
-    """Rolls Deployments out by their ReplicaSets, between start() and stop()."""
+class DeploymentController(WorkloadController):
+    """Rolls Deployments out by their ReplicaSets."""
 
-    def __init__(self, objects: Objects, clock: Clock = system_clock) -> None:
-        self._objects = objects
-        self._clock = clock
-        self._loops = Loops()
-        self._reconciler = Reconciler(self._reconcile)
+    resource = DEPLOYMENTS
+    owned = REPLICASETS
 
     async def start(self) -> None:
         """Begin; what there is already is seen first."""
-        self._loops.follow(self._objects, DEPLOYMENTS, self._deployment_changed)
-        self._loops.follow(self._objects, REPLICASETS, self._replica_set_changed)
+        await super().start()
         self._loops.follow(self._objects, PODS, self._pod_changed)
-
-    async def stop(self) -> None:
-        await self._loops.stop()
-        self._reconciler.stop()
-
-    def _deployment_changed(self, _: str, deployment: Manifest) -> None:
-        self._reconciler.mark((deployment["metadata"]["namespace"], deployment["metadata"]["name"]))
-
-    def _replica_set_changed(self, _: str, replica_set: Manifest) -> None:
-        if owner := controller_of(replica_set, DEPLOYMENTS.kind):
-            self._reconciler.mark((replica_set["metadata"]["namespace"], owner["name"]))
 
     def _pod_changed(self, change: str, pod: Manifest) -> None:
         """Whoever replaces pods all at once waits for the last to be gone; all else comes by way of the ReplicaSet."""
         if change == "DELETED" and (owner := controller_of(pod, REPLICASETS.kind)):
             replica_set = self._objects.get(REPLICASETS, pod["metadata"]["namespace"], owner["name"])
             if replica_set is not None:
-                self._replica_set_changed(change, replica_set)
+                self._owned_changed(change, replica_set)
 
     def _reconcile(self, key: Key) -> float | None:
         deployment = self._objects.get(DEPLOYMENTS, *key)

@@ -1,39 +1,17 @@
 """The Job controller: pods until enough have succeeded or too many have failed."""
 
-from gateway_common.clock import Clock, system_clock
 from gateway_common.resources import PODS, Manifest
-from gateway_local.apiserver.objects import Objects
-from gateway_local.following import Loops
 from gateway_local.resources import JOBS
 from gateway_local.workloads.completion import is_finished, plan, seconds_kept
-from gateway_local.workloads.pods import build_pod, controller_of, is_controlled_by
-from gateway_local.workloads.reconciling import Key, Reconciler
+from gateway_local.workloads.controller import WorkloadController
+from gateway_local.workloads.pods import build_pod, is_controlled_by
+from gateway_local.workloads.reconciling import Key
 
 
-class JobController:
-    """Runs Jobs to their end, between start() and stop()."""
+class JobController(WorkloadController):
+    """Runs Jobs to their end."""
 
-    def __init__(self, objects: Objects, clock: Clock = system_clock) -> None:
-        self._objects = objects
-        self._clock = clock
-        self._loops = Loops()
-        self._reconciler = Reconciler(self._reconcile)
-
-    async def start(self) -> None:
-        """Begin; what there is already is seen first."""
-        self._loops.follow(self._objects, JOBS, self._job_changed)
-        self._loops.follow(self._objects, PODS, self._pod_changed)
-
-    async def stop(self) -> None:
-        await self._loops.stop()
-        self._reconciler.stop()
-
-    def _job_changed(self, _: str, job: Manifest) -> None:
-        self._reconciler.mark((job["metadata"]["namespace"], job["metadata"]["name"]))
-
-    def _pod_changed(self, _: str, pod: Manifest) -> None:
-        if owner := controller_of(pod, JOBS.kind):
-            self._reconciler.mark((pod["metadata"]["namespace"], owner["name"]))
+    resource = JOBS
 
     def _reconcile(self, key: Key) -> float | None:
         job = self._objects.get(JOBS, *key)

@@ -2,44 +2,22 @@
 
 from collections.abc import Sequence
 
-from gateway_common.clock import Clock, system_clock
 from gateway_common.resources import PODS, Manifest
 from gateway_local.apiserver.errors import StatusError
-from gateway_local.apiserver.objects import Objects
 from gateway_local.apiserver.selectors import format_label_selector
-from gateway_local.following import Loops
 from gateway_local.resources import REPLICASETS
-from gateway_local.workloads.pods import build_pod, controller_of, is_controlled_by
-from gateway_local.workloads.reconciling import Key, Reconciler
+from gateway_local.workloads.controller import WorkloadController
+from gateway_local.workloads.pods import build_pod, is_controlled_by
+from gateway_local.workloads.reconciling import Key
 from gateway_local.workloads.replicas import build_status, plan
 
 _RETRY_SECONDS = 1.0
 
 
-class ReplicaSetController:
-    """Creates and deletes the pods of ReplicaSets, between start() and stop()."""
+class ReplicaSetController(WorkloadController):
+    """Creates and deletes the pods of ReplicaSets."""
 
-    def __init__(self, objects: Objects, clock: Clock = system_clock) -> None:
-        self._objects = objects
-        self._clock = clock
-        self._loops = Loops()
-        self._reconciler = Reconciler(self._reconcile)
-
-    async def start(self) -> None:
-        """Begin; what there is already is seen first."""
-        self._loops.follow(self._objects, REPLICASETS, self._replica_set_changed)
-        self._loops.follow(self._objects, PODS, self._pod_changed)
-
-    async def stop(self) -> None:
-        await self._loops.stop()
-        self._reconciler.stop()
-
-    def _replica_set_changed(self, _: str, replica_set: Manifest) -> None:
-        self._reconciler.mark((replica_set["metadata"]["namespace"], replica_set["metadata"]["name"]))
-
-    def _pod_changed(self, _: str, pod: Manifest) -> None:
-        if owner := controller_of(pod, REPLICASETS.kind):
-            self._reconciler.mark((pod["metadata"]["namespace"], owner["name"]))
+    resource = REPLICASETS
 
     def _reconcile(self, key: Key) -> float | None:
         replica_set = self._objects.get(REPLICASETS, *key)
