@@ -97,7 +97,7 @@ class Proxy:
     def installation(self) -> Installation:
         """What the chart tells the controller."""
         environment = self._controllers_environment()
-        names = httpx.Response(200, text=environment["DASK_GATEWAY__CONTROLLER__PROXY_WEB_MIDDLEWARES"]).json()
+        names = httpx.Response(200, text=environment["DASK_GATEWAY__CONTROLLER__PROXY_OWN_MIDDLEWARES"]).json()
         return Installation(
             instance=FULLNAME,
             api_url="",

@@ -3,10 +3,18 @@
 {{/*
 A Deployment around a pod.
 root; values: those of the component; name: of its objects; component: its label; account: its service account;
-annotations, labels: more of its pods; alone: whether two pods must never run; spec: the rest of the pod's spec, as YAML.
+annotations, labels: more of its pods; elects: for those of which one pod acts at a time, whether they elect which;
+spec: the rest of the pod's spec, as YAML.
 */}}
 {{- define "dask-gateway.deployment" -}}
 {{- $selector := include "dask-gateway.selector" (list .root .component) -}}
+{{- $there := lookup "apps/v1" "Deployment" .root.Release.Namespace .name | default dict -}}
+{{- $elects := "gateway.dask.org/leader-election" -}}
+{{- $alone := false -}}
+{{- if hasKey . "elects" -}}
+{{- /* pods that are there and elect nobody have to be gone before: those of 2026.3.0, too */ -}}
+{{- $alone = or (not .elects) (and $there (ne (dig "metadata" "annotations" $elects "" $there) "true")) -}}
+{{- end -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -14,15 +22,22 @@ metadata:
   namespace: {{ .root.Release.Namespace | quote }}
   labels:
     {{- include "dask-gateway.labels" (list .root .component) | nindent 4 }}
+  {{- if hasKey . "elects" }}
+  annotations:
+    {{ $elects }}: {{ .elects | quote }}
+  {{- end }}
 spec:
   {{- if not (.values.autoscaling | default dict).enabled }}
   replicas: {{ .values.replicas }}
+  {{- else if $there }}
+  # as it is: Kubernetes takes it for 1 where nothing is said, until the autoscaler says more
+  replicas: {{ $there.spec.replicas }}
   {{- end }}
   selector:
     matchLabels:
       {{- $selector | nindent 6 }}
   strategy:
-    {{- if .alone }}
+    {{- if $alone }}
     type: Recreate
     {{- else }}
     type: RollingUpdate

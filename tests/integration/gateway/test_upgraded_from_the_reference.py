@@ -20,7 +20,7 @@ from gateway_common.resources import (
 )
 from gateway_local.cluster import Cluster, gateway_images, traefik_image
 from gateway_local.kubelet import Image
-from gateway_local.resources import CLUSTERROLEBINDINGS, CLUSTERROLES
+from gateway_local.resources import CLUSTERROLEBINDINGS, CLUSTERROLES, DEPLOYMENTS
 from tests.integration.gateway.conftest import PASSWORD
 from tests.kit.chart import CHART, FULLNAME, NAMESPACE, RELEASE
 from tests.kit.helm import CHARTS, helm
@@ -92,14 +92,22 @@ async def test_nothing_is_lost(cluster: Cluster, tmp_path: Path, released_enviro
         assert not leftovers(cluster)
         await until(lambda: not what_clusters_have(cluster))
         before = pods_of_the_gateway(cluster)
+        assert how_controllers_are_replaced(cluster) == "Recreate", "the old one knows of no leader"
         await release.upgrade(**VALUES)
         assert pods_of_the_gateway(cluster) == before
+        assert how_controllers_are_replaced(cluster) == "RollingUpdate"
 
 
 def proxy_address(cluster: Cluster) -> str:
     service = cluster.objects.get(SERVICES, NAMESPACE, f"traefik-{FULLNAME}")
     assert service is not None
     return str(service["status"]["loadBalancer"]["ingress"][0]["ip"])
+
+
+def how_controllers_are_replaced(cluster: Cluster) -> str:
+    deployment = cluster.objects.get(DEPLOYMENTS, NAMESPACE, f"controller-{FULLNAME}")
+    assert deployment is not None
+    return str(deployment["spec"]["strategy"]["type"])
 
 
 def names(cluster: Cluster, resource: Resource, namespace: str | None = None, selector: str = "") -> set[str]:

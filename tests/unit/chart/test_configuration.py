@@ -12,6 +12,7 @@ import yaml
 from gateway_api.options.service import OptionsService
 from gateway_common.configuration.loading import configured_files, load_configuration
 from gateway_common.configuration.model import Configuration
+from gateway_common.manifests.installation import installation_of
 from gateway_common.principal import Principal
 from tests.kit.chart import CHART, FULLNAME, Manifest, find, operators_values, pods, render
 
@@ -70,7 +71,7 @@ async def test_many_hubs(tmp_path: Path) -> None:
     assert hub.api_url == "http://$(HUB_SERVICE_HOST):$(HUB_SERVICE_PORT)/hub/api", "Kubernetes fills that in"
     assert pods(manifests)[f"auth-{FULLNAME}"]["enableServiceLinks"] is True
 
-    controller = services_configuration(manifests, "controller", tmp_path / "controller").controller
+    controller = installation_of(services_configuration(manifests, "controller", tmp_path / "controller"))
     assert (controller.proxy_web_entrypoint, controller.proxy_tcp_entrypoint) == ("web", "web")
     names = [middleware.name for middleware in controller.proxy_web_middlewares]
     assert names == ["dashboard-access@file", "dashboard-headers@file", "clusters-prefix@file"]
@@ -113,8 +114,9 @@ async def test_a_platform(tmp_path: Path) -> None:
     assert auth.custom.class_name == "platform_auth.PlatformAuthenticator"
     assert auth.custom.config["jupyterhub_api_token"] == "very-secret"
 
-    controller = services_configuration(manifests, "controller", tmp_path / "controller").controller
-    assert controller.log_level == "DEBUG"
+    configuration = services_configuration(manifests, "controller", tmp_path / "controller")
+    assert configuration.controller.log_level == "DEBUG"
+    controller = installation_of(configuration)
     assert (controller.proxy_web_entrypoint, controller.proxy_tcp_entrypoint) == ("websecure", "tcp")
     assert (controller.proxy_host, controller.proxy_tls) == ("platform.example.org", True)
     middleware = controller.proxy_web_middlewares[0]
@@ -179,15 +181,16 @@ def test_what_the_operator_says_wins_over_what_the_chart_finds_out(tmp_path: Pat
     code = """
 c.KubeBackend.api_url = "http://elsewhere/api"
 c.KubeController.proxy_tcp_entrypoint = "mine"
+c.KubeController.proxy_web_middlewares = [*get_property("controller.proxyWebMiddlewares"), {"name": "in-code"}]
 c.JupyterHubAuthenticator.jupyterhub_api_url = "http://my-hub/hub/api"
 """
-    own = {"proxyWebEntrypoint": "edge", "proxyWebMiddlewares": [{"name": "slow"}]}
+    own = {"proxyWebEntrypoint": "edge", "proxyWebMiddlewares": [{"name": "in-values"}]}
     manifests = render({"gateway": {"extraConfig": code, "auth": {"type": "jupyterhub"}}, "controller": own})
     assert services_configuration(manifests, "api", tmp_path / "api").api_url == "http://elsewhere/api"
-    controller = services_configuration(manifests, "controller", tmp_path / "controller").controller
+    controller = installation_of(services_configuration(manifests, "controller", tmp_path / "controller"))
     assert (controller.proxy_web_entrypoint, controller.proxy_tcp_entrypoint) == ("edge", "mine")
     names = [middleware.name for middleware in controller.proxy_web_middlewares]
-    assert names == ["slow", "dashboard-access@file", "dashboard-headers@file", "clusters-prefix@file"]
+    assert names == ["in-values", "in-code", "dashboard-access@file", "dashboard-headers@file", "clusters-prefix@file"]
     secrets = {"hub.services.dask-gateway.apiToken": "hubs-token"}
     hub = services_configuration(manifests, "auth", tmp_path / "auth", **secrets).auth.jupyterhub
     assert hub.api_url == "http://my-hub/hub/api"

@@ -28,8 +28,10 @@ def test_instance_and_api_are_all_that_must_be_set(environment: pytest.MonkeyPat
 
 
 def test_middlewares_are_read_as_json(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("DASK_GATEWAY__CONTROLLER__PROXY_WEB_MIDDLEWARES", '[{"name": "strip", "namespace": "gw"}]')
-    assert installation_of(Configuration()).proxy_web_middlewares == (MiddlewareRef("strip", "gw"),)
+    environment.setenv("DASK_GATEWAY__CONTROLLER__PROXY_WEB_MIDDLEWARES", '[{"name": "slow"}]')
+    environment.setenv("DASK_GATEWAY__CONTROLLER__PROXY_OWN_MIDDLEWARES", '[{"name": "strip", "namespace": "gw"}]')
+    both = (MiddlewareRef("slow"), MiddlewareRef("strip", "gw"))
+    assert installation_of(Configuration()).proxy_web_middlewares == both, "the gateway's own come last"
 
 
 @pytest.mark.parametrize(("given", "used"), [("", ""), ("/", ""), ("gateway/", "/gateway"), ("/a/b", "/a/b")])

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from gateway_common.configuration.loading import load_configuration
+from gateway_common.manifests.installation import installation_of
 from tests.kit.chart import FULLNAME, NAMESPACE, find, render
 from tests.unit.release.conftest import ROOT, Run
 
@@ -45,7 +46,7 @@ def test_the_services_understand_their_environment() -> None:
     file = ROOT / "compose" / Path(values).name
     configuration = load_configuration([file], environment).configuration
     assert configuration.namespaces == ["default"]
-    assert [middleware.name for middleware in configuration.controller.proxy_web_middlewares] == [
+    assert [middleware.name for middleware in installation_of(configuration).proxy_web_middlewares] == [
         "dashboard-access@file",
         "dashboard-headers@file",
         "clusters-prefix@file",

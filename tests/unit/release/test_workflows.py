@@ -57,6 +57,26 @@ def test_every_image_is_published() -> None:
     assert set(release["jobs"]["images"]["strategy"]["matrix"]["image"]) == set(IMAGES)
 
 
+def test_images_are_published_where_the_chart_looks_for_them() -> None:
+    values = yaml.safe_load((ROOT / "charts/dask-gateway/values.yaml").read_text())
+    release = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
+    makefile = re.search(r"^REGISTRY \?= (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert makefile
+    named = {values[part]["image"]["name"].rpartition("/")[0] for part in ("gateway", "controller")}
+    assert named == {
+        release["env"]["REGISTRY"],
+        makefile[1],
+        values["gateway"]["backend"]["image"]["name"].rpartition("/")[0],
+    }
+
+
+def test_nothing_is_published_without_approval() -> None:
+    release = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
+    publishing = {name for name, job in release["jobs"].items() if job["permissions"].get("packages") == "write"}
+    assert publishing == {"images", "publish"}
+    assert all(release["jobs"][name]["environment"] == "release" for name in publishing)
+
+
 def test_kubernetes_releases_are_tested_one_after_the_other_and_all_are_supported_by_the_chart() -> None:
     ci = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     nodes = ci["jobs"]["kubernetes"]["strategy"]["matrix"]["node"]

@@ -182,7 +182,7 @@ class LocalGateway:
             "CLUSTERS_API_URL": f"http://127.0.0.1:{self._ports['api']}/api",
             "CONTROLLER__PROXY_WEB_ENTRYPOINT": ENTRYPOINT,
             "CONTROLLER__PROXY_TCP_ENTRYPOINT": ENTRYPOINT,
-            "CONTROLLER__PROXY_WEB_MIDDLEWARES": json.dumps(
+            "CONTROLLER__PROXY_OWN_MIDDLEWARES": json.dumps(
                 [
                     {"name": name, "namespace": self.settings.namespace}
                     for name in dashboard_middlewares(self._configuration.dashboards)

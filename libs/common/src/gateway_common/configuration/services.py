@@ -210,6 +210,10 @@ class ControllerGroup(SettingsGroup):
         traits="KubeController.proxy_web_middlewares",
         description="Traefik middlewares of dashboards' routes.",
     )
+    proxy_own_middlewares: list[Middleware] = setting(
+        [],
+        description="Those of the gateway itself, which come after them; the chart sets it.",
+    )
     proxy_readiness_entrypoint: str = setting(
         "",
         description="The entry point of the gateway's own Traefik at which `/ready` is to say that Traefik has read "

@@ -56,7 +56,9 @@ def installation_of(configuration: Configuration) -> Installation:
         proxy_prefix=configuration.prefix,
         proxy_web_entrypoint=group.proxy_web_entrypoint,
         proxy_tcp_entrypoint=group.proxy_tcp_entrypoint,
-        proxy_web_middlewares=tuple(MiddlewareRef(m.name, m.namespace) for m in group.proxy_web_middlewares),
+        proxy_web_middlewares=tuple(
+            MiddlewareRef(m.name, m.namespace) for m in (*group.proxy_web_middlewares, *group.proxy_own_middlewares)
+        ),
         proxy_host="" if configuration.dashboards.host else group.proxy_host,
         proxy_tls=group.proxy_tls,
         proxy_route_labels=group.proxy_route_labels,
