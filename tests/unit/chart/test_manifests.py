@@ -166,9 +166,11 @@ def test_the_definitions_are_those_of_the_model_and_stay_when_the_release_goes()
     assert all(m["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"} for m in made.values())
     assert chart().crds == [], "Helm would install them once and never again"
 
-    without = render({"traefik": {"installTraefik": False}, "crds": {"keep": False}})
-    (own,) = (m for m in without if m["kind"] == "CustomResourceDefinition")
-    assert (own["metadata"]["name"], own["metadata"].get("annotations")) == (crd()["metadata"]["name"], None)
+    without: tuple[Manifest, ...] = ({"traefik": {"installTraefik": False}}, {"crds": {"traefik": False}})
+    for values in without:
+        manifests = render({**values, "crds": {**values.get("crds", {}), "keep": False}})
+        (own,) = (m for m in manifests if m["kind"] == "CustomResourceDefinition")
+        assert (own["metadata"]["name"], own["metadata"].get("annotations")) == (crd()["metadata"]["name"], None)
     assert not [m for m in render({"crds": {"enabled": False}}) if m["kind"] == "CustomResourceDefinition"]
 
 

@@ -87,13 +87,14 @@ class JupyterHubSettings(SettingsGroup):
         None,
         values="gateway.auth.jupyterhub.apiToken",
         traits="JupyterHubAuthenticator.jupyterhub_api_token",
-        description="The gateway's own token, as a service of the hub. Default: `$JUPYTERHUB_API_TOKEN`.",
+        description="The gateway's own token, as a service of the hub. Default: `$JUPYTERHUB_API_TOKEN`, which "
+        "the chart takes from a Secret.",
     )
     api_url: str | None = setting(
         None,
         values="gateway.auth.jupyterhub.apiUrl",
         traits="JupyterHubAuthenticator.jupyterhub_api_url",
-        description="The hub's API. Default: `$JUPYTERHUB_API_URL`.",
+        description="The hub's API. Default: `$JUPYTERHUB_API_URL`; in the chart, that of the Service `hub` beside it.",
     )
     service_name: str = setting(
         "",

@@ -209,6 +209,13 @@ def _cluster_wide() -> Iterator[ChartKey]:
         "crds.enabled", bool, True, "Install the resource definitions that the cluster lacks, and keep ours up to date."
     )
     yield ChartKey(
+        "crds.traefik",
+        bool,
+        True,
+        "Those of the kinds that the chart's Traefik lists among them. Off where they are there, and the tool that "
+        "renders the chart can't see it.",
+    )
+    yield ChartKey(
         "crds.keep", bool, True, "Leave them, and so all clusters' records, when the release is uninstalled."
     )
     yield ChartKey(
