@@ -8,11 +8,11 @@ spec: the rest of the pod's spec, as YAML.
 */}}
 {{- define "dask-gateway.deployment" -}}
 {{- $selector := include "dask-gateway.selector" (list .root .component) -}}
-{{- $there := lookup "apps/v1" "Deployment" .root.Release.Namespace .name | default dict -}}
 {{- $elects := "gateway.dask.org/leader-election" -}}
 {{- $alone := false -}}
 {{- if hasKey . "elects" -}}
 {{- /* pods that are there and elect nobody have to be gone before: those of 2026.3.0, too */ -}}
+{{- $there := lookup "apps/v1" "Deployment" .root.Release.Namespace .name -}}
 {{- $alone = or (not .elects) (and $there (ne (dig "metadata" "annotations" $elects "" $there) "true")) -}}
 {{- end -}}
 apiVersion: apps/v1
@@ -29,9 +29,6 @@ metadata:
 spec:
   {{- if not (.values.autoscaling | default dict).enabled }}
   replicas: {{ .values.replicas }}
-  {{- else if $there }}
-  # as it is: Kubernetes takes it for 1 where nothing is said, until the autoscaler says more
-  replicas: {{ $there.spec.replicas }}
   {{- end }}
   selector:
     matchLabels:

@@ -108,20 +108,6 @@ async def test_the_same_upgrade_again_rolls_nothing(cluster: Cluster, release: H
     assert {service: pods_of(cluster, service) for service in EVERYTHING} == before
 
 
-async def test_pods_that_are_there_stay_when_an_autoscaler_is_to_choose_their_number(
-    cluster: Cluster, release: Helm
-) -> None:
-    await release.install(traefik={"replicas": 2})
-    before = pods_of(cluster, "traefik")
-    scaling = {"autoscaling": {"enabled": True}, "resources": {"requests": {"cpu": "10m"}}}
-
-    await release.upgrade(traefik={**scaling, "replicas": 2})
-
-    deployment = cluster.objects.get(DEPLOYMENTS, NAMESPACE, f"traefik-{FULLNAME}")
-    assert deployment is not None
-    assert deployment["spec"]["replicas"] == len(before) == 2
-
-
 @pytest.mark.timeout(300)
 async def test_losing_a_pod_of_each_service_is_no_more_than_a_retry(
     cluster: Cluster, release: Helm, tmp_path: Path
