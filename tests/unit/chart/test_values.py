@@ -8,13 +8,13 @@ import pytest
 import yaml
 
 from gateway_common.configuration.known_keys import chart_defaults
-from tests.kit.chart import CHART, Manifest, operators_values, render
+from tests.kit.chart import CHART, Manifest, notes, operators_values, render
 
 #: Where a default of ours is another, and why.
 CHANGED = {
     "gateway.image.tag": "images of this release",
     "controller.image.tag": "images of this release",
-    "gateway.backend.image.tag": "images of this release",
+    "gateway.backend.image.tag": "users' Dask stays: docs/installing.md",
     "traefik.image.tag": "3.3 is not maintained any more",
     "controller.k8sApiRateLimit": "docs/decisions/2026-11-24-one-configuration.md",
 }
@@ -108,3 +108,18 @@ def test_helm_finds_nothing_to_complain_about() -> None:
     found = helm_python.lint(CHART, {}, strict=True)
     assert [entry["error"] for entry in found["messages"]] == ["icon is recommended"]
     assert found["errors"] == []
+
+
+@pytest.mark.parametrize(
+    ("values", "address"),
+    [
+        ({}, "http://traefik-dg-dask-gateway.gw\n"),
+        ({"gateway": {"prefix": "/dask/"}}, "http://traefik-dg-dask-gateway.gw/dask\n"),
+        ({"traefik": {"service": {"ports": {"web": {"port": 8080}}}}}, "http://traefik-dg-dask-gateway.gw:8080\n"),
+        ({"traefik": {"tls": {"secretName": "cert"}}}, "https://traefik-dg-dask-gateway.gw\n"),
+        ({"gateway": {"publicUrl": "https://hub.example.org/dask"}}, "https://hub.example.org/dask\n"),
+        ({"traefik": {"installTraefik": False, "existing": {"host": "a.example.org"}}}, "http://a.example.org\n"),
+    ],
+)
+def test_helm_says_in_the_end_where_the_gateway_is(values: Manifest, address: str) -> None:
+    assert f"    {address}" in notes(values)
