@@ -35,8 +35,8 @@ class Helm:
     async def upgrade(self, *, seconds: int = _SECONDS, **values: Any) -> None:
         await self._call(self._config.upgrade, self._chart, self._release, values, wait="watcher", timeout=seconds)
 
-    async def rollback(self, revision: int) -> None:
-        await self._call(self._config.rollback, self._release, version=revision, wait="watcher")
+    async def rollback(self, revision: int, *, seconds: int = _SECONDS) -> None:
+        await self._call(self._config.rollback, self._release, version=revision, wait="watcher", timeout=seconds)
 
     async def uninstall(self) -> None:
         await self._call(self._config.uninstall, self._release, wait="watcher")

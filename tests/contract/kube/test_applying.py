@@ -171,6 +171,37 @@ async def test_a_custom_resource_is_applied_by_its_schema(kube: KubeHttp, widget
     assert ".spec.tags" in refused(response, 409, "Conflict")["message"]
 
 
+async def test_defaults_belong_to_nobody_and_go_with_what_they_are_in(kube: KubeHttp, widgets: Resource) -> None:
+    probed = widget("a", probe={"ask": {"path": "/"}})
+    created = await apply(kube, widgets, probed, "one", 201)
+    assert created["spec"]["probe"] == {"scheme": "http", "ask": {"path": "/", "retries": 3}}
+    probe = {"f:ask": {"f:path": {}}}
+    assert owners(created) == {("one", "Apply"): {"f:spec": {"f:size": {}, "f:probe": probe}}}
+    assert await apply(kube, widgets, probed, "one") == created
+
+    assert (await apply(kube, widgets, widget("a"), "one"))["spec"] == {"size": 1, "color": "red"}
+
+
+async def test_what_another_owns_keeps_that_in_which_it_is(kube: KubeHttp, widgets: Resource) -> None:
+    await apply(kube, widgets, widget("a", probe={"ask": {"path": "/"}}, limits={"a": 1}), "one", 201)
+    await apply(kube, widgets, widget("a", probe={"scheme": "http"}, limits={"b": 2}), "two")
+
+    fewer = await apply(kube, widgets, widget("a"), "one")
+
+    assert fewer["spec"] == {"size": 1, "color": "red", "probe": {"scheme": "http"}, "limits": {"b": 2}}
+    assert (await apply(kube, widgets, widget("a"), "two"))["spec"] == {"size": 1, "color": "red"}
+
+
+async def test_what_is_applied_empty_is_kept(kube: KubeHttp, widgets: Resource) -> None:
+    await apply(kube, widgets, widget("a", probe={"ask": {"path": "/"}}), "one", 201)
+
+    empty = await apply(kube, widgets, widget("a", probe={"ask": {}}), "one")
+    assert empty["spec"]["probe"] == {"scheme": "http", "ask": {"retries": 3}}
+
+    emptier = await apply(kube, widgets, widget("a", probe={}), "one")
+    assert emptier["spec"]["probe"] == {"scheme": "http"}
+
+
 async def test_status_is_applied_by_its_subresource(kube: KubeHttp, widgets: Resource) -> None:
     await kube.create(widgets, widget("a"), fieldManager="creator")
     manifest = {**widget("a", size=7), "status": {"phase": "Here"}}

@@ -32,6 +32,16 @@ def widget_definition() -> Manifest:
                 },
             },
             "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+            "probe": {
+                "type": "object",
+                "properties": {
+                    "scheme": {"type": "string", "default": "http"},
+                    "ask": {
+                        "type": "object",
+                        "properties": {"path": {"type": "string"}, "retries": {"type": "integer", "default": 3}},
+                    },
+                },
+            },
             "limits": {"type": "object", "additionalProperties": {"type": "integer"}},
         },
     }

@@ -188,7 +188,10 @@ def merge(schema: Schema, live: Any, applied: Any) -> Any:
 
 
 def remove(schema: Schema, value: Any, gone: FieldSet, kept: FieldSet | None) -> Any:
-    """The value without the fields in `gone`; what is left empty by it goes too, unless somebody keeps it."""
+    """The value without the fields in `gone`; what is left empty by it goes too, unless somebody keeps it.
+
+    A field that the schema names goes with all that is in it, such as defaults, which nobody owns.
+    """
     if _is_granular_map(schema, value):
         result = dict(value)
         for key, part in _children(gone):
@@ -196,7 +199,7 @@ def remove(schema: Schema, value: Any, gone: FieldSet, kept: FieldSet | None) ->
             if name in result:
                 others = (kept or {}).get(key)
                 rest: Any = remove(schema.child(name), result[name], part, others) if part else None
-                if others is None and (not part or rest in ({}, [])):
+                if others is None and (not part or rest in ({}, []) or name in schema.properties):
                     del result[name]
                 elif part:
                     result[name] = rest

@@ -12,6 +12,7 @@ from gateway_local.apiserver.fieldsets import FieldSet
 from gateway_local.apiserver.schema import Schema
 
 _OWNED_BY_NOBODY = frozenset({"apiVersion", "kind", "metadata", "status"})
+_IDENTITY: FieldSet = {"f:metadata": {"f:name": {}}}
 _META_FIELDS = ("labels", "annotations", "finalizers", "ownerReferences", "generateName")
 
 
@@ -150,7 +151,7 @@ def apply(
     last, since = owners.pop(manager, (None, now))
     mine = fieldsets.fields_of(schema, wanted)
     merged: Manifest = fieldsets.merge(schema, {**live}, {**wanted, **identity})
-    kept: FieldSet | None = mine
+    kept: FieldSet | None = fieldsets.union(mine, _IDENTITY)
     for fields, _ in owners.values():
         kept = fieldsets.union(kept, fields)
     gone = fieldsets.difference(last, kept)

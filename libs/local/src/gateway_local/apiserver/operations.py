@@ -34,6 +34,7 @@ from gateway_local.apiserver.writes import (
     check_object,
     check_uid,
     check_version,
+    decode_applied,
     decode_manifest,
     generate_name,
     private_copy,
@@ -127,7 +128,7 @@ class Operations:
         check_identity(kind, namespace, name, applied)
         if applied["metadata"].get("managedFields"):
             raise bad_request("metadata.managedFields must be nil")
-        decode_manifest(kind, applied, options, undeclared=UNDECLARED)
+        decode_applied(kind, applied, options, undeclared=UNDECLARED)
         stored = self._storage.open(kind.key).get(namespace, name)
         if stored is None and subresource:
             raise not_found(kind.plural, kind.group, name)

@@ -151,8 +151,15 @@ def begin_life(kind: Kind, namespace: str, new: Manifest, options: WriteOptions,
         new.pop("status", None)
 
 
-def decode_manifest(kind: Kind, manifest: Manifest, options: WriteOptions, undeclared: str = "") -> None:
-    """Types, unknown fields, and a custom resource's defaults.
+def decode_manifest(kind: Kind, manifest: Manifest, options: WriteOptions) -> None:
+    """Types, unknown fields, and a custom resource's defaults."""
+    decode_applied(kind, manifest, options)
+    if kind.is_custom:
+        fill_defaults(kind.schema, manifest)
+
+
+def decode_applied(kind: Kind, manifest: Manifest, options: WriteOptions, undeclared: str = "") -> None:
+    """The same without defaults, which nobody owns.
 
     `undeclared` is the text of the error that unknown fields are, where they are one in any case.
     """
@@ -164,8 +171,6 @@ def decode_manifest(kind: Kind, manifest: Manifest, options: WriteOptions, undec
     if unknown and undeclared:
         about = f"{manifest['metadata'].get('namespace', '')}/{manifest['metadata']['name']}"
         raise StatusError(500, "", undeclared.format(about, kind.api_version, kind.name, unknown[0]))
-    if kind.is_custom:
-        fill_defaults(kind.schema, manifest)
     texts = [f'unknown field "{path}"' for path in unknown]
     if unknown and options.field_validation == "Strict":
         what = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}'
