@@ -113,6 +113,12 @@ async def test_null_is_kept_where_it_is_a_value(kube: KubeHttp, widgets: Resourc
     assert (await kube.create(widgets, widget("a", note=None)))["spec"]["note"] is None
 
 
+async def test_null_is_in_no_list_of_values(kube: KubeHttp, widgets: Resource) -> None:
+    response = await kube.client.post(kube.path(widgets), json=widget("a", grade=None))
+    assert "spec.grade: Unsupported value: null" in refused(response, 422, "Invalid")["message"]
+    assert (await kube.create(widgets, widget("a", grade="a")))["spec"]["grade"] == "a"
+
+
 async def test_an_integer_or_a_string(kube: KubeHttp, widgets: Resource) -> None:
     for name, port in (("a", 80), ("b", "http")):
         assert (await kube.create(widgets, widget(name, port=port)))["spec"]["port"] == port

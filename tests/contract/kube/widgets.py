@@ -19,6 +19,7 @@ def widget_definition() -> Manifest:
             "color": {"type": "string", "enum": ["red", "green"], "default": "red"},
             "code": {"type": "string", "pattern": "^[a-z]+$", "maxLength": 5},
             "note": {"type": "string", "nullable": True},
+            "grade": {"type": "string", "nullable": True, "enum": ["a", "b", None]},
             "port": {"x-kubernetes-int-or-string": True},
             "tags": {"type": "array", "items": {"type": "string"}, "maxItems": 3},
             "parts": {

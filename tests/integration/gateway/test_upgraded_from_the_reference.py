@@ -1,4 +1,4 @@
-"""dask-gateway 2026.3.0 as it was released, with a cluster at work, is upgraded in place to what our chart installs."""
+"""dask-gateway 2026.3.0, with a cluster at work, is upgraded in place to what our chart installs, and back again."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -55,9 +55,9 @@ async def cluster(tmp_path: Path, released_environment: Path) -> AsyncIterator[C
 
 
 @asynccontextmanager
-async def user_at_work(python: Path, address: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def user_at_work(python: Path, address: str, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        *(python, "-W", "ignore", SCRIPT, "--address", address, "--password", PASSWORD),
+        *(python, "-W", "ignore", SCRIPT, "--address", address, "--password", PASSWORD, *options),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -96,6 +96,24 @@ async def test_nothing_is_lost(cluster: Cluster, tmp_path: Path, released_enviro
         await release.upgrade(**VALUES)
         assert pods_of_the_gateway(cluster) == before
         assert how_controllers_are_replaced(cluster) == "RollingUpdate"
+
+
+@pytest.mark.timeout(300)
+async def test_there_is_a_way_back(cluster: Cluster, tmp_path: Path, released_environment: Path) -> None:
+    """Clusters that our controller has made are kept by that of 2026.3.0; their dashboards it can't show."""
+    async with helm(cluster, tmp_path, REFERENCE, RELEASE, NAMESPACE) as reference:
+        await reference.install(**VALUES)
+    address = f"http://{proxy_address(cluster)}{PREFIX}"
+    async with helm(cluster, tmp_path, CHART, RELEASE, NAMESPACE) as release:
+        await release.upgrade(**VALUES)
+        our_pods = pods_of_the_gateway(cluster)
+        async with user_at_work(released_environment / "bin/python", address, "--no-dashboard") as user:
+            # our Traefik lets the user's connection go on for 50 s
+            await release.rollback(1, seconds=120)
+            await until(lambda: our_pods.isdisjoint(pods_of_the_gateway(cluster)))
+            output, _ = await user.communicate(b"all of our gateway is gone\n")
+            assert user.returncode == 0, output.decode()
+    await until(lambda: not what_clusters_have(cluster))
 
 
 def proxy_address(cluster: Cluster) -> str:

@@ -16,6 +16,7 @@ from gateway_api.errors import InvalidRequest
 from gateway_api.options.operator_code import OperatorCodeFailed, OperatorCodeTimeout
 from gateway_api.options.policy import policy_of
 from gateway_api.options.service import MOST_COMBINATIONS, OptionsService
+from gateway_common.config import ClusterConfig, parse_cluster_config
 from gateway_common.configuration.model import Configuration
 from gateway_common.configuration.python_code import CodeBlock, run_code
 from gateway_common.errors import InvalidConfig
@@ -70,6 +71,13 @@ async def test_members_of_a_group_are_offered_more_and_get_another_configuration
             cores,
         )
         assert chosen.groups == groups
+
+
+async def test_a_clusters_configuration_says_every_field_so_that_the_controller_of_2026_3_0_finds_its_own() -> None:
+    chosen = await service().resolve(BOB, {})
+    assert chosen.config.keys() == ClusterConfig.model_fields.keys()
+    assert chosen.config["image_pull_policy"] is None
+    assert parse_cluster_config(chosen.config).image_pull_policy is None
 
 
 async def test_what_is_remembered_of_groups_is_bounded() -> None:
@@ -208,7 +216,7 @@ async def test_a_groups_fields_are_set_by_code_and_by_declarations_one_by_one() 
 async def test_of_groups_the_limits_are_not_told_in_workers() -> None:
     """How many fit depends on which are scaled."""
     limited = {"cluster_max_cores": 9, "worker_groups": {"gpu": {"worker_cores": 4}}}
-    assert "cluster_max_workers" not in (await service(backend=limited).resolve(BOB, {})).config
+    assert (await service(backend=limited).resolve(BOB, {})).config["cluster_max_workers"] is None
     assert (await service(backend={"cluster_max_cores": 9}).resolve(BOB, {})).config["cluster_max_workers"] == 8
 
 

@@ -97,8 +97,9 @@ def _structural(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str
         (variant,) = [option for option in schema["anyOf"] if option.get("type") != "null"]
         rest = {key: value for key, value in schema.items() if key != "anyOf"}
         nullable = {**_structural({**variant, **rest}, definitions), "nullable": True}
-        # Kubernetes holds null to the list of values as well.
-        return {**nullable, "enum": [*nullable["enum"], None]} if "enum" in nullable else nullable
+        # Kubernetes finds null in no list of values, not even in one that names it
+        nullable.pop("enum", None)
+        return nullable
 
     result = {key: schema[key] for key in _UNCHANGED if key in schema}
     if "exclusiveMinimum" in schema:

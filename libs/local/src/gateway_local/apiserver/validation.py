@@ -152,8 +152,9 @@ def _json_schema(raw: Manifest) -> Manifest:
     if raw.get("nullable") and "type" in schema:
         types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
         schema["type"] = [*types, "null"]
-        if "enum" in schema and None not in schema["enum"]:
-            schema["enum"] = [*schema["enum"], None]
+    if "enum" in schema:
+        # null is none of them, even where it may be a value, and also if it is named
+        schema["enum"] = [choice for choice in schema["enum"] if choice is not None]
     return schema
 
 
@@ -183,7 +184,7 @@ def _translate(error: jsonschema.ValidationError) -> Iterator[FieldProblem]:
             missing = [name for name in limit if name not in value and f"'{name}'" in error.message]
             yield from (FieldProblem.required(f"{field}.{name}".lstrip(".")) for name in missing)
         case "enum":
-            yield FieldProblem.not_supported(field, value, [choice for choice in limit if choice is not None])
+            yield FieldProblem.not_supported(field, value, limit)
         case "type":
             wanted = limit[0] if isinstance(limit, list) else limit
             found = _type_name(value)

@@ -101,7 +101,9 @@ class OptionsService:
             raise InvalidRequest(str(error)) from error
         namespace = self._allowed(config.namespace or namespace)
         resolved = config.model_copy(update={"namespace": namespace, "cluster_max_workers": _most_workers(config)})
-        stored = resolved.model_dump(mode="json", exclude_none=True)
+        # every field, also where nothing is set: whoever goes back to 2026.3.0 has a controller that asks for each
+        unset = dict.fromkeys(ClusterConfig.model_fields)
+        stored = {**unset, **resolved.model_dump(mode="json", exclude_none=True)}
         return ChosenCluster(options, stored, namespace, policy.groups)
 
     async def _choose(
