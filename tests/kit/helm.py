@@ -1,6 +1,7 @@
 """Helm, by its own library, against the embedded cluster. Its calls block, so each runs on a thread of its own.
 
-`python -m tests.kit.helm KUBECONFIG CHART RELEASE NAMESPACE VALUES` is `helm upgrade` as a program; values are JSON.
+`python -m tests.kit.helm KUBECONFIG CHART RELEASE NAMESPACE VALUES` is `helm upgrade` and then `helm rollback` as a
+program; values are JSON.
 """
 
 import asyncio
@@ -58,9 +59,10 @@ async def helm(cluster: Cluster, directory: Path, chart: Path, release: str, nam
 
 
 def main(kubeconfig: str, chart: str, release: str, namespace: str, values: str) -> None:
-    """Upgrade a release, and return when it is ready."""
+    """Upgrade a release, then undo it. Each returns when what it has changed is ready."""
     with Config(kubeconfig_path=kubeconfig, namespace=namespace) as config:
         config.upgrade(chart, release, json.loads(values), wait="watcher", timeout=_SECONDS)
+        config.rollback(release, wait="watcher", timeout=_SECONDS)
 
 
 if __name__ == "__main__":

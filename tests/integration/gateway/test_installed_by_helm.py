@@ -82,21 +82,21 @@ async def test_all_end_to_end_tests_pass_on_what_helm_has_installed(
 
 
 @pytest.mark.timeout(600)
-async def test_an_upgrade_replaces_the_services_while_a_cluster_works_on(
+async def test_an_upgrade_and_its_rollback_replace_the_services_while_a_cluster_works_on(
     cluster: Cluster, release: Helm, tmp_path: Path
 ) -> None:
     await release.install()
     before = {service: pods_of(cluster, service) for service in SERVICES_OF_OURS}
     known = variables(cluster, tmp_path)
     values = json.dumps({"gateway": {"loglevel": "DEBUG"}})
-    upgrade = (sys.executable, "-m", "tests.kit.helm", known["KUBECONFIG"], CHART, RELEASE, NAMESPACE, values)
+    there_and_back = (sys.executable, "-m", "tests.kit.helm", known["KUBECONFIG"], CHART, RELEASE, NAMESPACE, values)
 
-    output = await run("tests.e2e.survives", "--", *upgrade, **known)
+    output = await run("tests.e2e.survives", "--", *there_and_back, **known)
 
     assert "tasks while it ran" in output
     for service in SERVICES_OF_OURS:
         assert pods_of(cluster, service).isdisjoint(before[service])
-    assert await release.history() == {1: "superseded", 2: "deployed"}
+    assert await release.history() == {1: "superseded", 2: "superseded", 3: "deployed"}
 
 
 async def test_the_same_upgrade_again_rolls_nothing(cluster: Cluster, release: Helm) -> None:
