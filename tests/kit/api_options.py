@@ -30,3 +30,8 @@ def by_user(user: User) -> Options:
     if user.name == "unlucky":
         raise RuntimeError("the options are broken")
     return options if user.name == "alice" else Options()
+
+
+def by_profile(user: Any) -> Options:
+    """Looks at what the operator's authenticator has put on the user."""
+    return Options(Select("profile", user.profiles))

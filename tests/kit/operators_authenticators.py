@@ -23,6 +23,18 @@ class HeaderOfProxy(Authenticator):
         return User(user, groups=request.query.getall("group", []), admin=request.cookies.get("role") == "admin")
 
 
+class SaysMore(HeaderOfProxy):
+    """Puts on the user what the operator's options look at, and things of its own."""
+
+    async def authenticate(self, request: Any) -> User:
+        user = await super().authenticate(request)
+        user.profiles = ["small", "large"]  # type: ignore[attr-defined]  # as in any Python class
+        user.teams = {"red", "blue"}  # type: ignore[attr-defined]
+        user.connection = object()  # type: ignore[attr-defined]
+        user._seen = True  # type: ignore[attr-defined]
+        return user
+
+
 class WithState(Authenticator):
     """Prepares, keeps things, and has something to say to the answer."""
 

@@ -27,6 +27,21 @@ async def test_every_request_without_a_session_is_asked_about(kube: KubeSettings
         assert (stranger.status_code, stranger.headers["www-authenticate"]) == (401, "Proxy")
 
 
+async def test_options_see_what_the_class_has_put_on_the_user(kube: KubeSettings, namespace: str) -> None:
+    custom = {"class_name": "tests.kit.operators_authenticators.SaysMore"}
+    auth = create_auth_app(
+        Configuration.model_validate({"instance": INSTANCE, "auth": {"authenticator": "custom", "custom": custom}})
+    )
+    async with (
+        auth.router.lifespan_context(auth),
+        running_api(kube, namespace, auth=auth, cluster_options="tests.kit.api_options:by_profile") as api,
+    ):
+        alice = api.client()
+        for headers in ({"x-remote-user": "alice"}, {}):  # first without a session, then by its cookie
+            (offered,) = (await alice.get("/api/v1/options", headers=headers)).json()["cluster_options"]
+            assert offered["spec"]["options"] == ["small", "large"]
+
+
 async def test_headers_that_auth_does_not_read_are_the_callers_mistake(kube: KubeSettings, namespace: str) -> None:
     auth = create_auth_app(Configuration.model_validate({"instance": INSTANCE, "auth": AUTH}))
     async with auth.router.lifespan_context(auth), running_api(kube, namespace, auth=auth) as api:

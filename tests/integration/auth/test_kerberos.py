@@ -108,7 +108,7 @@ async def test_user_and_service_prove_themselves_to_each_other_and_no_environmen
         answer = await ask(client, token)
         assert answer.status_code == 200, answer.text
         document = answer.json()
-        assert document["principal"] == {"name": "alice", "groups": [], "admin": False}
+        assert document["principal"] == {"name": "alice", "groups": [], "admin": False, "attributes": {}}
         assert document["reusable_for"] == 0
         # the clocks may differ by five minutes
         assert 1 <= document["expires_in"] <= 600 + 300, "a session does not outlast the ticket"

@@ -56,7 +56,12 @@ async def test_a_token_says_who_it_is(issuer: OidcIssuer) -> None:
     async with auth_of(issuer) as client:
         answer = await ask(client, issuer.token(groups=["science", "art"]))
         assert answer.status_code == 200, answer.text
-        assert answer.json()["principal"] == {"name": "alice", "groups": ["science", "art"], "admin": False}
+        assert answer.json()["principal"] == {
+            "name": "alice",
+            "groups": ["science", "art"],
+            "admin": False,
+            "attributes": {},
+        }
         assert 590 <= answer.json()["expires_in"] <= 600, "a session does not outlast the token"
         nothing = await client.post("/authenticate", json={"headers": {}})
         assert (nothing.status_code, nothing.headers["www-authenticate"]) == (401, "Bearer")
@@ -236,7 +241,12 @@ async def test_a_browser_signs_in_at_the_issuer(issuer: OidcIssuer, methods: lis
         back = await sign_in(started["location"])
         finish = {"flow": started["flow"], "state": back["state"], "code": back["code"]}
         finished = (await client.post("/login/finish", json=finish)).json()
-        assert finished["session"]["principal"] == {"name": "bob", "groups": ["science"], "admin": False}
+        assert finished["session"]["principal"] == {
+            "name": "bob",
+            "groups": ["science"],
+            "admin": False,
+            "attributes": {},
+        }
         assert (await client.post("/login/finish", json=finish)).status_code == 401, "a code is good for once"
 
 

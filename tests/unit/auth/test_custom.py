@@ -32,10 +32,18 @@ async def test_headers_cookies_and_query_say_who_it_is() -> None:
         assert (await client.get("/methods")).json()["reads_whole_request"] is True
         headers = {"x-user": "alice", "cookie": "a=b; role=admin"}
         answer = (await ask(client, headers=headers, query="group=a&group=b")).json()
-        assert answer["principal"] == {"name": "alice", "groups": ["a", "b"], "admin": True}
+        assert answer["principal"] == {"name": "alice", "groups": ["a", "b"], "admin": True, "attributes": {}}
         assert (answer["reusable_for"], answer["expires_in"]) == (0, 300)
         refused = await ask(client, headers={"cookie": 'bad"; ;=;'})
         assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Proxy")
+
+
+async def test_what_a_class_puts_on_a_user_goes_along_where_it_is_json(caplog: pytest.LogCaptureFixture) -> None:
+    async with auth_client(**custom("SaysMore")) as client:
+        answer = await ask(client, headers={"x-remote-user": "alice"})
+    assert answer.json()["principal"]["attributes"] == {"profiles": ["small", "large"], "teams": ["blue", "red"]}
+    said = [record.message for record in caplog.records if "gets no further" in record.message]
+    assert said == ["SaysMore: user.connection gets no further: object is not JSON"]
 
 
 @pytest.mark.filterwarnings("ignore:It is recommended to use web.AppKey")  # which came after these classes
@@ -65,7 +73,7 @@ async def test_a_subclass_for_a_hub_has_the_session_of_its_base() -> None:
         auth_client(**custom("HubWithTeams", jupyterhub_api_url=server.url)) as client,
     ):
         answer = await ask(client, headers={"authorization": "jupyterhub abc"})
-    assert answer.json()["principal"] == {"name": "alice", "groups": ["blue", "red"], "admin": False}
+    assert answer.json()["principal"] == {"name": "alice", "groups": ["blue", "red"], "admin": False, "attributes": {}}
 
 
 @pytest.mark.parametrize(

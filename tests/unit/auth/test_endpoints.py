@@ -57,7 +57,7 @@ async def test_a_user_gets_a_session_that_the_published_keys_verify(client: http
     answer = response.json()
     token = answer.pop("token")
     assert answer == {
-        "principal": {"name": "alice", "groups": [], "admin": False},
+        "principal": {"name": "alice", "groups": [], "admin": False, "attributes": {}},
         "expires_in": 3600,
         "reusable_for": 60,
         "headers": {},

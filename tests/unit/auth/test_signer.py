@@ -73,6 +73,15 @@ def test_a_coordinate_with_leading_zeros_keeps_its_length() -> None:
         assert len(public["x"]) == len(public["y"]) == 43
 
 
+def test_what_else_is_said_of_a_user_is_for_the_gateway_alone() -> None:
+    signer = Signer([SigningKey.generate()], audience="prod", lifetime=60)
+    alice = Principal("alice", attributes={"profiles": ["small"]})
+    verifier = SessionVerifier(signer.jwks(), audience="prod")
+    assert verifier.verify(signer.sign(alice, NOW), NOW).principal == alice
+    page = signer.sign(alice, NOW, audience="prod/page")
+    assert verifier.verify(page, NOW, audience="prod/page").principal == Principal("alice")
+
+
 def test_more_groups_than_a_session_holds_are_refused_where_it_is_made() -> None:
     signer = Signer([SigningKey.generate()], audience="prod", lifetime=60)
     assert len(signer.sign(Principal("alice", ("g" * 30,) * 300), NOW)) <= MAX_TOKEN_LENGTH

@@ -1,5 +1,6 @@
 """Ports that are given to programs which listen a while later."""
 
+import os
 import subprocess
 import sys
 
@@ -9,7 +10,8 @@ from gateway_local import ports
 
 
 def test_two_processes_are_never_given_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    few = range(19_000, 19_008)  # below those that are given to anybody else meanwhile
+    first = 10_000 + os.getpid() % 1000 * 8
+    few = range(first, first + 8)  # below those that are given to anybody else meanwhile, another run's among them
     monkeypatch.setattr(ports, "_PORTS", few)
     own = [ports.free_port() for _ in range(3)]
     program = (

@@ -95,6 +95,12 @@ def test_the_server_image_has_every_service(command: str) -> None:
     assert outcome.stderr == f"{command}: DASK_GATEWAY__INSTANCE: it must be given\n"
 
 
+def test_operators_code_finds_in_the_server_image_what_it_imports() -> None:
+    imports = "import aiohttp, cryptography, traitlets, urllib3, yaml, dask_gateway_server.auth"
+    python = environment_of("image-server") / "bin/python"
+    subprocess.run([python, "-c", imports], env={}, timeout=120, check=True)
+
+
 @pytest.mark.parametrize("target", ["api", "auth", "controller"])
 def test_what_a_service_image_starts_is_what_the_server_image_has_too(target: str) -> None:
     (command,) = json.loads(last(target, "CMD"))

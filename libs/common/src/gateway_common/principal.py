@@ -1,6 +1,8 @@
 """Who is calling."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,3 +12,5 @@ class Principal:
     name: str
     groups: tuple[str, ...] = ()
     admin: bool = False
+    #: What an operator's class says of them besides, for the operator's code: JSON.
+    attributes: Mapping[str, Any] = field(default_factory=dict, hash=False)

@@ -185,10 +185,13 @@ def _principal_of(claims: Mapping[str, Any]) -> Principal:
     name = claims.get("sub")
     groups = claims.get("groups", [])
     admin = claims.get("admin", False)
+    attributes = claims.get("attributes", {})
     if not isinstance(name, str) or not name:
         raise InvalidToken("The token names no user.")
     if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
         raise InvalidToken("The token's groups are not a list of names.")
     if not isinstance(admin, bool):
         raise InvalidToken("The token's claim admin is neither true nor false.")
-    return Principal(name, tuple(groups), admin)
+    if not isinstance(attributes, dict):
+        raise InvalidToken("The token's claim attributes is not a JSON object.")
+    return Principal(name, tuple(groups), admin, attributes)

@@ -1,14 +1,17 @@
 """Ports for programs that are told where to listen."""
 
+import atexit
 import random
 import socket
+from contextlib import ExitStack
 
 #: Below those that Linux gives to outgoing connections (ip_local_port_range): between the look at a port here and the
 #: start of the program that is to listen there, none of these becomes the near end of somebody's connection.
 _PORTS = range(20_000, 32_768)
 _random = random.SystemRandom()
 #: What says to other processes that a port is given away; it ends with this process, however that ends.
-_claims: list[socket.socket] = []
+_claims = ExitStack()
+atexit.register(_claims.close)
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -28,7 +31,7 @@ def _claim(port: int) -> bool:
     except OSError:
         claim.close()
         return False
-    _claims.append(claim)
+    _claims.enter_context(claim)
     return True
 
 

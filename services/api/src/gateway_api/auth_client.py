@@ -174,7 +174,12 @@ def _finished(document: Mapping[str, Any]) -> FinishedLogin:
 def _authenticated(document: Mapping[str, Any]) -> Authenticated:
     principal = document["principal"]
     return Authenticated(
-        principal=Principal(str(principal["name"]), tuple(principal["groups"]), bool(principal["admin"])),
+        principal=Principal(
+            str(principal["name"]),
+            tuple(principal["groups"]),
+            bool(principal["admin"]),
+            dict(principal.get("attributes") or {}),
+        ),
         token=str(document["token"]),
         expires_in=float(document["expires_in"]),
         reusable_for=float(document["reusable_for"]),

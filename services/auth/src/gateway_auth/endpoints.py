@@ -129,7 +129,12 @@ async def health() -> Health:
 def _session(session: NewSession) -> SessionModel:
     principal = session.principal
     return SessionModel(
-        principal=PrincipalModel(name=principal.name, groups=list(principal.groups), admin=principal.admin),
+        principal=PrincipalModel(
+            name=principal.name,
+            groups=list(principal.groups),
+            admin=principal.admin,
+            attributes=dict(principal.attributes),
+        ),
         token=session.token,
         expires_in=session.expires_in,
         reusable_for=session.reusable_for,

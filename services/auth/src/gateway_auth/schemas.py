@@ -42,6 +42,7 @@ class PrincipalModel(BaseModel):
     name: str = Field(description="The user's name.", examples=["alice"])
     groups: list[str] = Field(description="The groups that the user is in.", examples=[["science"]])
     admin: bool = Field(description="Whether the user administers the gateway.")
+    attributes: dict[str, Any] = Field(description="What an authenticator of the operator's says of the user besides.")
 
 
 class SessionModel(BaseModel):

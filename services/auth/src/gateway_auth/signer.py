@@ -26,7 +26,7 @@ class InvalidSigningKey(GatewayError, ValueError):
 
 
 class TokenTooLarge(GatewayError):
-    """A token that no verifier would accept: the user is in too many groups."""
+    """A token that no verifier would accept: the user is in too many groups, or has too many attributes."""
 
 
 class SigningKey:
@@ -96,10 +96,15 @@ class Signer:
 
     def sign(self, principal: Principal, now: float, *, lifetime: int | None = None, audience: str = "") -> str:
         """A token that says, from `now` (seconds since the epoch) for `lifetime`, who the user is."""
-        claims = {"sub": principal.name, "groups": list(principal.groups), "admin": principal.admin}
+        claims: dict[str, object] = {"sub": principal.name, "groups": list(principal.groups), "admin": principal.admin}
+        if principal.attributes and not audience:
+            # for the gateway alone: web pages need to know no more than who it is
+            claims["attributes"] = principal.attributes
         token = self.seal(claims, now, lifetime=lifetime or self.lifetime, audience=audience or self.instance)
         if len(token) > MAX_TOKEN_LENGTH:
-            raise TokenTooLarge(f"A session can't hold the user's {len(principal.groups)} groups.")
+            raise TokenTooLarge(
+                f"A session can't hold the user's {len(principal.groups)} groups and what else is said."
+            )
         return token
 
     def seal(self, claims: Mapping[str, object], now: float, *, lifetime: int, audience: str) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -185,4 +186,7 @@ def _most_workers(config: ClusterConfig) -> int | None:
 
 
 def _user(principal: Principal) -> User:
-    return User(principal.name, principal.groups, principal.admin)
+    user = User(principal.name, principal.groups, principal.admin)
+    # a copy: code may change it
+    vars(user).update(deepcopy(dict(principal.attributes)))
+    return user

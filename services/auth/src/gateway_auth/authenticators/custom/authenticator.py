@@ -1,5 +1,6 @@
 """Lets an operator's class decide."""
 
+import json
 import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -113,8 +114,30 @@ class CustomAuthenticator:
             headers = {name: value for name, value in response.headers.items() if name.lower() not in _OWN}
             for morsel in response.cookies.values():
                 headers["Set-Cookie"] = morsel.OutputString()
-        principal = Principal(user.name, tuple(sorted(map(str, user.groups))), bool(user.admin))
+        groups = tuple(sorted(map(str, user.groups)))
+        principal = Principal(user.name, groups, bool(user.admin), self._attributes_of(user))
         return Accepted(principal, headers=headers, valid_for=self._max_age)
+
+    def _attributes_of(self, user: User) -> dict[str, Any]:
+        """What the class says besides, for code with options, which runs in another service: so it must be JSON."""
+        attributes = {}
+        for name, value in vars(user).items():
+            if name not in _FIELDS and not name.startswith("_"):
+                try:
+                    attributes[name] = json.loads(json.dumps(value, default=_as_list, allow_nan=False))
+                except (TypeError, ValueError, RecursionError) as error:
+                    logger.warning("%s: user.%s gets no further: %s", type(self._class).__name__, name, error)
+        return attributes
+
+
+#: Attributes that every user has.
+_FIELDS = frozenset(vars(User("")))
+
+
+def _as_list(value: object) -> list[Any]:
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 #: What aiohttp says of the empty response itself.
