@@ -74,6 +74,25 @@ async def test_other_sites_may_link_to_a_page_and_nothing_more(
     assert (await ask(api, page, cookie=cookie, **headers)).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("page", "headers", "status"),
+    [
+        ("individual-plots.json", {}, 200),
+        ("individual-plots.json?token=x", {}, 200),
+        ("individual-plots.json", {"user-agent": "Mozilla/5.0"}, 401),
+        ("individual-plots.json", {"sec-fetch-site": "none"}, 401),
+        ("individual-plots.json/../status", {}, 401),
+        ("x/individual-plots.json", {}, 401),
+        ("status", {}, 401),
+    ],
+)
+async def test_which_pages_there_are_is_told_to_programs_without_credentials(
+    api: Api, cluster: ClusterName, page: str, headers: dict[str, str], status: int
+) -> None:
+    answer = await ask(api, f"/clusters/{cluster}/{page}", cookie="of=another", **headers)
+    assert (answer.status_code, answer.headers.get("cookie", "")) == (status, "")
+
+
 @pytest.mark.parametrize("uri", ["", "/", "/clusters/", "/clusters/x/status", "/api/v1/clusters/", "/clusters/..%2f/a"])
 async def test_what_is_no_page_of_a_cluster_is_nothing(api: Api, uri: str) -> None:
     assert (await ask(api, uri, **basic_credentials("alice", PASSWORD))).status_code == 404

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
-from tornado.httpclient import HTTPRequest
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from dask_gateway import BasicAuth, Gateway, GatewayCluster
@@ -180,6 +180,20 @@ async def test_the_owner_clicks_the_link_signs_in_and_sees_live_plots(browser: B
         while not (sockets and await page.evaluate("() => window.Bokeh ? Bokeh.index.roots !== undefined : false")):
             await page.wait_for_timeout(100)
     assert sockets[0].startswith(pages.replace("http:", "ws:"))
+    await context.close()
+
+
+async def test_the_jupyterlab_extension_finds_the_plots_and_the_users_browser_shows_them(
+    browser: Browser, pages: str
+) -> None:
+    """dask-labextension 7: its server asks without credentials, then the browser shows plots in frames."""
+    answer = await AsyncHTTPClient().fetch(f"{pages}/individual-plots.json")
+    plots = json.loads(answer.body)
+    context = await browser.new_context(http_credentials={"username": "alice", "password": PASSWORD})
+    page = await context.new_page()
+    shown = await page.goto(f"{pages}{plots['Individual Task Stream']}")
+    assert shown is not None
+    assert (shown.status, "Bokeh" in await page.content()) == (200, True)
     await context.close()
 
 

@@ -121,6 +121,14 @@ def test_a_traefik_that_was_there_before_is_let_in_from_its_namespace(namespace:
     assert lets_in(policy, PODS["a stranger"], "elsewhere", 8000) is others
 
 
+def test_who_goes_to_the_api_past_the_proxy_is_let_in_where_the_operator_says_so() -> None:
+    peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "envoy"}}}
+    known = policies({"networkPolicies": {"apiFrom": [peer]}})
+    let_in = {p["metadata"]["name"] for p in known if lets_in(p, PODS["a stranger"], "envoy", 8000)}
+    assert let_in == {f"{part}-{FULLNAME}" for part in ("api", "traefik")}
+    assert flows(known) == flows(policies())
+
+
 def test_a_gateway_is_let_in_from_where_its_pods_are() -> None:
     (policy,) = (p for p in policies(GATEWAY_API) if p["metadata"]["name"] == f"api-{FULLNAME}")
     assert lets_in(policy, PODS["a stranger"], "infra-pods", 8000)

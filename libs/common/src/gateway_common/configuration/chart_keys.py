@@ -232,6 +232,13 @@ def _cluster_wide() -> Iterator[ChartKey]:
         "Empty it where pods get their own credentials from there (GKE's workload identity).",
     )
     yield ChartKey(
+        "networkPolicies.apiFrom",
+        list[Object],
+        [],
+        "Who else connects to the api, past the proxy, such as a Gateway with a route of its own to it: as peers of a "
+        "NetworkPolicy. `{namespaceSelector: {}}` is every pod.",
+    )
+    yield ChartKey(
         "podDisruptionBudgets.enabled", bool, True, "Let nodes be drained of one pod of each service at a time."
     )
     monitor = "metrics.podMonitor"

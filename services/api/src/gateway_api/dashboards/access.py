@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gateway_api.admins import Admins
 from gateway_api.auth_client import AuthClient, FinishedLogin, UserRequest
-from gateway_api.browsers import is_from_another_site, is_navigation, native
+from gateway_api.browsers import is_browser, is_from_another_site, is_navigation, native
 from gateway_api.clusters.repository import ClusterRepository
 from gateway_api.cookies import cookie_value, login_cookie_name, set_cookie, without_ours
 from gateway_api.dashboards.visit import Places, Visit
@@ -62,6 +62,8 @@ class DashboardAccess:
             try:
                 identity = await self._sessions.identify(_request(visit), token, dashboard=str(visit.cluster))
             except AuthenticationRequired as error:
+                if self._is_check_of_a_program(visit):
+                    return Allowed("")
                 return await self._sign_in(visit, error)
             login, user = (identity, identity.principal) if isinstance(identity, Login) else (None, identity)
         await self._require_right(visit, user)
@@ -102,6 +104,15 @@ class DashboardAccess:
         if record.user != user.name and user not in self._admins:
             audit("dashboard.open", "denied", user=user.name, cluster=cluster, client=visit.client)
             raise PermissionDenied(f"User {user.name} lacks permissions to view cluster {cluster}")
+
+    def _is_check_of_a_program(self, visit: Visit) -> bool:
+        """Whether somebody asks for the names of the pages, as dask-labextension does to see that they are there.
+
+        Its server has no credentials for it; the pages themselves it leaves to the user's browser. No browser gets it so:
+        what a stranger's scheduler answers there may be a page with a script.
+        """
+        path = f"{self.places.path_of(visit.cluster)}/individual-plots.json"
+        return (visit.method, visit.path) == ("GET", path) and not is_browser(visit.headers)
 
     async def _sign_in(self, visit: Visit, error: AuthenticationRequired) -> Redirect:
         """Where a stranger signs in; raises AuthenticationRequired with what a browser understands."""
