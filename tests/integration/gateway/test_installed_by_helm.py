@@ -15,7 +15,7 @@ from distributed.client import Client, FutureCancelledError
 from dask_gateway import BasicAuth, Gateway, GatewayCluster, GatewayResponseError, GatewayServerError
 from gateway_common.resources import LEASES, PODS, SERVICES, Manifest
 from gateway_local.cluster import Cluster, gateway_images
-from gateway_local.resources import DEPLOYMENTS
+from gateway_local.resources import DEPLOYMENTS, NETWORKPOLICIES
 from tests.integration.gateway.conftest import PASSWORD
 from tests.kit.chart import CHART, FULLNAME, NAMESPACE, RELEASE
 from tests.kit.end_to_end import ROOT, run
@@ -106,6 +106,29 @@ async def test_the_same_upgrade_again_rolls_nothing(cluster: Cluster, release: H
     await release.upgrade()
 
     assert {service: pods_of(cluster, service) for service in EVERYTHING} == before
+
+
+async def test_whoever_limits_where_users_pods_connect_to_is_not_overruled(cluster: Cluster, release: Helm) -> None:
+    """Policies add up: ours allows more than one that only lets them out of the cluster, say."""
+
+    def policies() -> set[str]:
+        return {policy["metadata"]["name"] for policy in cluster.objects.list(NETWORKPOLICIES, NAMESPACE)}
+
+    def policy(name: str, **labels: str) -> Manifest:
+        spec = {"podSelector": {"matchLabels": labels}, "policyTypes": ["Egress"], "egress": []}
+        metadata = {"name": name, "namespace": NAMESPACE}
+        return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+    await release.install()
+    installed = policies()
+    cluster.objects.create(NETWORKPOLICIES, policy("of-a-shop", app="shop"))
+    await release.upgrade()
+    assert policies() == {*installed, "of-a-shop"}
+
+    labels = {"app.kubernetes.io/name": "dask-gateway", "app.kubernetes.io/component": "dask-worker"}
+    cluster.objects.create(NETWORKPOLICIES, policy("of-the-hub", **labels))
+    await release.upgrade()
+    assert installed - policies() == {f"clusters-{FULLNAME}-{NAMESPACE}"}
 
 
 @pytest.mark.timeout(300)
