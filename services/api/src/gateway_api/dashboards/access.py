@@ -108,8 +108,8 @@ class DashboardAccess:
     def _is_check_of_a_program(self, visit: Visit) -> bool:
         """Whether somebody asks for the names of the pages, as dask-labextension does to see that they are there.
 
-        Its server has no credentials for it; the pages themselves it leaves to the user's browser. No browser gets it so:
-        what a stranger's scheduler answers there may be a page with a script.
+        Its server has no credentials for it; the pages themselves it leaves to the user's browser. No browser gets it
+        so: what a stranger's scheduler answers there may be a page with a script.
         """
         path = f"{self.places.path_of(visit.cluster)}/individual-plots.json"
         return (visit.method, visit.path) == ("GET", path) and not is_browser(visit.headers)
