@@ -100,14 +100,21 @@ http://{{ include "dask-gateway.nameOf" (list . "api") }}.{{ .Release.Namespace 
 {{- end -}}
 {{- end -}}
 
+{{/* Whether schedulers have a port of their own at the proxy's Service: "true" or nothing. */}}
+{{- define "dask-gateway.ownTcpPort" -}}
+{{- $ports := .Values.traefik.service.ports -}}
+{{- $web := index $ports (ternary "websecure" "web" (eq (include "dask-gateway.tls" .) "true")) -}}
+{{- if not (has (toString $ports.tcp.port) (list "web" (toString $web.port))) }}true{{ end -}}
+{{- end -}}
+
 {{- define "dask-gateway.tcpEntryPoint" -}}
 {{- $existing := .Values.traefik.existing.tcpEntryPoint -}}
 {{- if and $existing (not (include "dask-gateway.installsTraefik" .)) -}}
 {{- $existing -}}
-{{- else if eq (toString .Values.traefik.service.ports.tcp.port) "web" -}}
-{{- include "dask-gateway.webEntryPoint" . -}}
-{{- else -}}
+{{- else if include "dask-gateway.ownTcpPort" . -}}
 tcp
+{{- else -}}
+{{- include "dask-gateway.webEntryPoint" . -}}
 {{- end -}}
 {{- end -}}
 

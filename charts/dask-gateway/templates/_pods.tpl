@@ -120,11 +120,21 @@ links: whether it needs variables with the addresses of Services; drain: seconds
 {{- $gateway := .root.Values.gateway -}}
 {{- $path := "/etc/dask-gateway" -}}
 {{- $ownEnv := list -}}
+{{- $named := list -}}
 {{- range $gateway.env -}}
 {{- if and (eq .name "PYTHONPATH") .value -}}
 {{- $path = printf "%s:%s" .value $path -}}
 {{- else -}}
 {{- $ownEnv = append $ownEnv . -}}
+{{- $named = append $named .name -}}
+{{- end -}}
+{{- end -}}
+{{- $env := list (dict "name" "DASK_GATEWAY__INSTANCE" "value" (include "dask-gateway.fullname" .root)) (dict "name" "PYTHONPATH" "value" $path) -}}
+{{- $given := list -}}
+{{- range concat $env (.env | default list) -}}
+{{- /* a name may stand there once: what the operator says counts */ -}}
+{{- if not (has .name $named) -}}
+{{- $given = append $given . -}}
 {{- end -}}
 {{- end -}}
 automountServiceAccountToken: {{ .token }}
@@ -139,16 +149,7 @@ containers:
       - name: {{ .portName }}
         containerPort: {{ .port }}
     env:
-      - name: DASK_GATEWAY__INSTANCE
-        value: {{ include "dask-gateway.fullname" .root | quote }}
-      - name: PYTHONPATH
-        value: {{ $path | quote }}
-      {{- with .env }}
-      {{- toYaml . | nindent 6 }}
-      {{- end }}
-      {{- with $ownEnv }}
-      {{- toYaml . | nindent 6 }}
-      {{- end }}
+      {{- concat $given $ownEnv | toYaml | nindent 6 }}
     {{- with .values.resources }}
     resources:
       {{- toYaml . | nindent 6 }}

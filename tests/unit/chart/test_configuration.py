@@ -196,6 +196,18 @@ c.JupyterHubAuthenticator.jupyterhub_api_url = "http://my-hub/hub/api"
     assert hub.api_url == "http://my-hub/hub/api"
 
 
+def test_a_variable_of_the_operators_takes_the_place_of_the_charts() -> None:
+    """Kubernetes takes a name once: with two, Helm 4 fails."""
+    own = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}
+    path = {"name": "PYTHONPATH", "valueFrom": {"configMapKeyRef": {"name": "paths", "key": "all"}}}
+    for name, pod in pods(render({"gateway": {"env": [own, path]}})).items():
+        if not name.startswith("traefik"):
+            environment = pod["containers"][0]["env"]
+            assert len({entry["name"] for entry in environment}) == len(environment)
+            assert own in environment
+            assert path in environment
+
+
 def test_a_path_of_the_operators_is_added_to_that_of_extensions() -> None:
     manifests = render(
         {"gateway": {"env": [{"name": "PYTHONPATH", "value": "/opt/code"}, {"name": "A", "value": "b"}]}}

@@ -159,6 +159,35 @@ def test_traefik_waits_for_the_readiness_route_only_where_a_controller_makes_it(
     assert "startupProbe" not in proxy({"controller": {"enabled": False}})
 
 
+@pytest.mark.parametrize(
+    ("port", "tls", "names"),
+    [
+        (8786, False, ["web", "tcp"]),
+        (80, False, ["web"]),
+        (443, False, ["web", "tcp"]),
+        (443, True, ["web", "websecure"]),
+        ("web", True, ["web", "websecure"]),
+    ],
+)
+def test_schedulers_have_a_port_of_their_own_where_it_is_not_that_of_web_pages(
+    port: int | str, tls: bool, names: list[str]
+) -> None:
+    traefik = {"service": {"ports": {"tcp": {"port": port}}}, "tls": {"secretName": "cert" if tls else None}}
+    manifests = render({"traefik": traefik})
+    service = find(manifests, "Service", f"traefik-{FULLNAME}")
+    assert [entry["name"] for entry in service["spec"]["ports"]] == names
+    (container,) = pods(manifests)[f"traefik-{FULLNAME}"]["containers"]
+    assert [entry["name"] for entry in container["ports"]] == ["traefik", *names]
+
+
+def test_a_change_of_what_traefik_has_in_a_file_starts_it_anew() -> None:
+    def template(**gateway: Any) -> Manifest:
+        return dict(find(render({"gateway": gateway}), "Deployment", f"traefik-{FULLNAME}")["spec"]["template"])
+
+    assert template(prefix="/dask") != template()
+    assert template(loglevel="DEBUG") == template()
+
+
 def test_the_definitions_are_those_of_the_model_and_stay_when_the_release_goes() -> None:
     made = {m["metadata"]["name"]: m for m in render() if m["kind"] == "CustomResourceDefinition"}
     known = {definition["metadata"]["name"]: definition for definition in [crd(), *traefik_definitions()]}
