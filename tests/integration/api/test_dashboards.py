@@ -93,6 +93,13 @@ async def test_which_pages_there_are_is_told_to_programs_without_credentials(
     assert (answer.status_code, answer.headers.get("cookie", "")) == (status, "")
 
 
+async def test_redirects_name_the_host_since_traefik_would_take_a_path_for_one_of_the_apis(
+    api: Api, cluster: ClusterName
+) -> None:
+    answer = await ask(api, f"/clusters/{cluster}/logout", host="dask.example.org:8443", scheme="https")
+    assert answer.headers["location"] == "https://dask.example.org:8443/signed-out"
+
+
 @pytest.mark.parametrize("uri", ["", "/", "/clusters/", "/clusters/x/status", "/api/v1/clusters/", "/clusters/..%2f/a"])
 async def test_what_is_no_page_of_a_cluster_is_nothing(api: Api, uri: str) -> None:
     assert (await ask(api, uri, **basic_credentials("alice", PASSWORD))).status_code == 404

@@ -8,6 +8,7 @@ import pytest
 import respx
 
 from gateway_auth.authenticators.jupyterhub.loading import load_jupyterhub
+from gateway_auth.logins.provider import AuthorizationRequest
 from gateway_common.configuration.auth import AuthGroup
 from gateway_common.errors import InvalidConfig
 from tests.kit.auth import auth_client
@@ -73,6 +74,27 @@ def test_the_hubs_own_variables_are_enough() -> None:
     variables = {"JUPYTERHUB_API_URL": HUB, "JUPYTERHUB_API_TOKEN": "t", "JUPYTERHUB_SERVICE_NAME": "dask"}
     assert load_jupyterhub(auth, variables).login is not None
     assert load_jupyterhub(auth, {"JUPYTERHUB_API_URL": HUB}).login is None
+
+
+@pytest.mark.parametrize(
+    ("api", "more", "expected"),
+    [
+        (HUB, {}, "/hub/"),
+        ("http://proxy-http:8000/compute/hub/api/", {}, "/compute/hub/"),
+        ("http://proxy/elsewhere", {}, "/hub/"),
+        (
+            HUB,
+            {"JUPYTERHUB_HOST": "https://h.example.org", "JUPYTERHUB_BASE_URL": "/lab/"},
+            "https://h.example.org/lab/hub/",
+        ),
+    ],
+)
+async def test_browsers_find_the_hub_where_its_api_is(api: str, more: dict[str, str], expected: str) -> None:
+    variables = {"JUPYTERHUB_API_URL": api, "JUPYTERHUB_API_TOKEN": "t", "JUPYTERHUB_SERVICE_NAME": "dask", **more}
+    login = load_jupyterhub(AuthGroup.model_validate({"authenticator": "jupyterhub"}), variables).login
+    assert login is not None
+    url = await login.authorization_url(AuthorizationRequest("https://gateway/oauth_callback", "state", "nonce", "x"))
+    assert url.startswith(f"{expected}api/oauth2/authorize?")
 
 
 def test_a_service_of_the_hubs_that_kubernetes_does_not_know_is_an_error_at_the_start() -> None:

@@ -111,6 +111,19 @@ def test_helm_finds_nothing_to_complain_about() -> None:
 
 
 @pytest.mark.parametrize(
+    ("gateway", "open_to_all"),
+    [
+        ({}, True),
+        ({"auth": {"simple": {"password": "secret"}}}, False),
+        ({"auth": {"type": "jupyterhub"}}, False),
+        ({"extraConfig": {"auth": "c.DaskGateway.authenticator_class = Ours"}}, False),
+    ],
+)
+def test_helm_warns_where_any_password_will_do(gateway: Manifest, open_to_all: bool) -> None:
+    assert ("any password will do" in notes({"gateway": gateway})) is open_to_all
+
+
+@pytest.mark.parametrize(
     ("values", "address"),
     [
         ({}, "http://traefik-dg-dask-gateway.gw\n"),

@@ -118,7 +118,8 @@ class JupyterHubSettings(SettingsGroup):
         values="gateway.auth.jupyterhub.publicUrl",
         pattern=r"^(https?://|/)",
         description="Where browsers find the hub, such as `https://hub.example.org/hub/` or `/hub/`. "
-        "Default: `$JUPYTERHUB_HOST$JUPYTERHUB_BASE_URL` and `hub/`, else `/hub/` on the host of the gateway.",
+        "Default: `$JUPYTERHUB_HOST$JUPYTERHUB_BASE_URL` and `hub/`, else the path of its API without `api`, such as "
+        "`/hub/`, on the host of the gateway.",
     )
     client_id: str = setting(
         "",

@@ -63,8 +63,8 @@ class CodeRunner:
     def __init__(self, config: Config, get_property: Callable[..., Any], secrets: Callable[[], Iterable[str]]) -> None:
         self._config = config
         self._secrets = secrets
-        # `os` and `json` because the file into which blocks used to be pasted imports them
-        self._names: dict[str, Any] = {"get_property": get_property, "os": os, "json": json}
+        # `os`, `json` and `sys` because the file into which blocks used to be pasted imports them
+        self._names: dict[str, Any] = {"get_property": get_property, "os": os, "json": json, "sys": sys}
 
     def run(self, block: CodeBlock) -> None:
         """Run one block; raises InvalidConfig where it raises, and logs the traceback."""

@@ -60,11 +60,13 @@ async def signed_out(request: Request) -> Response:
 
 
 async def _answer(dashboards: DashboardAccess, visit: Visit) -> Response:
+    # with its host: Traefik takes a path in the answer to its question for one at the api's own address
+    origin = f"{visit.scheme}://{visit.host}"
     if visit.path == f"{dashboards.places.path_of(visit.cluster)}/logout":
         signed_out = Redirect(f"{dashboards.places.prefix}/signed-out", (dashboards.sign_out(visit),))
-        return _redirect(signed_out)
+        return _redirect(signed_out, origin)
     verdict = await dashboards.decide(visit)
-    return _redirect(verdict) if isinstance(verdict, Redirect) else _let_through(verdict)
+    return _redirect(verdict, origin) if isinstance(verdict, Redirect) else _let_through(verdict)
 
 
 def _client(request: Request) -> str:
@@ -72,8 +74,9 @@ def _client(request: Request) -> str:
     return client_address(request.headers, peer, request.app.state.proxies)
 
 
-def _redirect(redirect: Redirect) -> Response:
-    response = Response(status_code=302, headers={"Location": redirect.location, "Cache-Control": "no-store"})
+def _redirect(redirect: Redirect, origin: str = "") -> Response:
+    location = f"{origin}{redirect.location}" if redirect.location.startswith("/") else redirect.location
+    response = Response(status_code=302, headers={"Location": location, "Cache-Control": "no-store"})
     for cookie in redirect.set_cookies:
         response.headers.append("Set-Cookie", cookie)
     return response

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from gateway_auth.authenticators.jupyterhub.authenticator import JupyterHubAuthenticator
 from gateway_auth.authenticators.jupyterhub.hub import JupyterHub, load_tls
@@ -36,7 +37,8 @@ def load_jupyterhub(auth: AuthGroup, environment: Mapping[str, str] = os.environ
         tls=load_tls(settings.tls_key, settings.tls_cert, settings.tls_ca),
     )
     max_age = DEFAULT_MAX_AGE if auth.cache_max_age is None else auth.cache_max_age
-    login = _load_login(settings, hub, service_name, max_age, environment)
+    public_url = settings.public_url or _public_url(api_url, environment)
+    login = _load_login(settings, hub, service_name, max_age, public_url, environment)
     return JupyterHubAuthenticator(hub, max_age=max_age, login=login)
 
 
@@ -53,8 +55,20 @@ def _checks_scopes(settings: JupyterHubSettings, service_name: str) -> bool:
     return checks
 
 
+def _public_url(api_url: str, environment: Mapping[str, str]) -> str:
+    """Where browsers find the hub if nobody says: at the path at which its API is, too."""
+    base = environment.get("JUPYTERHUB_BASE_URL")
+    path = f"{base}hub/" if base else urlsplit(api_url).path.rstrip("/").removesuffix("api")
+    return environment.get("JUPYTERHUB_HOST", "") + (path if path.endswith("hub/") else "/hub/")
+
+
 def _load_login(
-    settings: JupyterHubSettings, hub: JupyterHub, service_name: str, max_age: float, environment: Mapping[str, str]
+    settings: JupyterHubSettings,
+    hub: JupyterHub,
+    service_name: str,
+    max_age: float,
+    public_url: str,
+    environment: Mapping[str, str],
 ) -> JupyterHubLogin | None:
     """None where the gateway is not known as a service of the hub with a token."""
     token = settings.api_token.get_secret_value() if settings.api_token else environment.get("JUPYTERHUB_API_TOKEN", "")
@@ -62,6 +76,5 @@ def _load_login(
     client_id = client_id or (f"service-{service_name}" if service_name else "")
     if not token or not client_id:
         return None
-    base = environment.get("JUPYTERHUB_HOST", "") + environment.get("JUPYTERHUB_BASE_URL", "/")
-    public_url = (settings.public_url or f"{base}hub/").rstrip("/") + "/"
+    public_url = public_url.rstrip("/") + "/"
     return JupyterHubLogin(hub, public_url=public_url, client_id=client_id, client_secret=token, max_age=max_age)
