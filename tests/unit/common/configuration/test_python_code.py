@@ -1,6 +1,8 @@
 """Configuration code as operators have it: what each block says is what its author meant."""
 
+import json
 import logging
+import os
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -115,6 +117,11 @@ def test_mappings_and_lists_of_the_values_are_changed_in_place() -> None:
 def test_what_code_only_reads_is_not_assigned() -> None:
     source = "if c.KubeClusterConfig.image or c.KubeController.parallelism or c.Nobody.knows: pass"
     assert run(source, settings={"backend": {"image": "a:1"}}) == Assigned()
+
+
+def test_modules_that_the_former_file_imported_are_there() -> None:
+    assigned = run("c.KubeClusterConfig.image = json.dumps([os.sep, sys.byteorder])")
+    assert assigned.settings["backend", "image"] == json.dumps([os.sep, sys.byteorder])
 
 
 def test_an_assignment_of_the_same_value_is_one() -> None:
