@@ -93,6 +93,16 @@ async def test_which_pages_there_are_is_told_to_programs_without_credentials(
     assert (answer.status_code, answer.headers.get("cookie", "")) == (status, "")
 
 
+async def test_no_page_gets_a_service_worker_which_would_answer_for_the_whole_host(
+    api: Api, cluster: ClusterName
+) -> None:
+    """Browsers say so when they fetch its script (Service Workers, "Service-Worker: script")."""
+    page = f"/clusters/{cluster}/status"
+    cookie = await signed_in(api, page)
+    assert (await ask(api, page, cookie=cookie)).status_code == 200
+    assert (await ask(api, page, cookie=cookie, **{"service-worker": "script"})).status_code == 403
+
+
 async def test_redirects_name_the_host_since_traefik_would_take_a_path_for_one_of_the_apis(
     api: Api, cluster: ClusterName
 ) -> None:

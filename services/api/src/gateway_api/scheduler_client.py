@@ -15,6 +15,10 @@ logger = logging.getLogger(__name__)
 #: Pauses between tries in seconds. A busy scheduler's event loop stalls for seconds; users wait for this call.
 RETRY_PAUSES: Sequence[float] = (0.1, 0.4, 1.0, 2.0)
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)
+#: Seconds for one try as a whole: a scheduler is its user's program, and may send a byte now and then for ever.
+DEADLINE = 8.0
+#: All clusters share them. Schedulers that hold some until the deadline must not keep others waiting.
+LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=20)
 
 
 class SchedulerClient:
@@ -22,7 +26,7 @@ class SchedulerClient:
 
     def __init__(self, *, pauses: Sequence[float] = RETRY_PAUSES, port: int = SCHEDULER_API_PORT) -> None:
         # pods are reached directly: a proxy of the environment's is for other places
-        self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False)
+        self._http = httpx.AsyncClient(timeout=TIMEOUT, limits=LIMITS, trust_env=False)
         self._pauses = pauses
         self._port = port
 
@@ -37,22 +41,27 @@ class SchedulerClient:
         """
         for pause in (*self._pauses, None):
             try:
-                answer = await self._http.post(
-                    self._url(host),
-                    content=orjson.dumps(message),
-                    headers={"Authorization": f"token {token}", "Content-Type": "application/json"},
-                )
-            except httpx.HTTPError as error:
-                logger.warning("Scheduler %s did not answer: %s", host, error or type(error).__name__)
+                status = await self._post(host, token, message)
+            except (httpx.HTTPError, TimeoutError) as error:
+                logger.warning("Scheduler %s did not answer: %s", host, str(error) or type(error).__name__)
             else:
-                if answer.is_success:
+                if httpx.codes.is_success(status):
                     return True
-                logger.warning("Scheduler %s answered %d", host, answer.status_code)
-                if answer.is_client_error:
+                logger.warning("Scheduler %s answered %d", host, status)
+                if httpx.codes.is_client_error(status):
                     return False
             if pause is not None:
                 await asyncio.sleep(pause)
         return False
+
+    async def _post(self, host: str, token: str, message: Mapping[str, Any]) -> int:
+        """The status. No more of the answer is read: there may be more of it than fits into memory."""
+        headers = {"Authorization": f"token {token}", "Content-Type": "application/json"}
+        async with (
+            asyncio.timeout(DEADLINE),
+            self._http.stream("POST", self._url(host), content=orjson.dumps(message), headers=headers) as answer,
+        ):
+            return answer.status_code
 
     def _url(self, host: str) -> str:
         literal = f"[{host}]" if ":" in host else host

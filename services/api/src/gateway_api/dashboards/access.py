@@ -55,6 +55,9 @@ class DashboardAccess:
         """Raises AuthenticationRequired, PermissionDenied, ClusterNotFound and TemporarilyUnavailable."""
         if is_from_another_site(visit.host, visit.method, visit.headers):
             raise PermissionDenied("Pages of other sites may only link to a dashboard")
+        if visit.headers.get("service-worker"):
+            # its program answers in the browser for every page that it says it is for, the api's and others' among them
+            raise PermissionDenied("A dashboard has no service worker")
         token = cookie_value(visit.headers.get("cookie"), DASHBOARD_COOKIE)
         user = self._sessions.known(token, str(visit.cluster)) if token else None
         login: Login | None = None
