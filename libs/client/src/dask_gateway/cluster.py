@@ -94,6 +94,9 @@ class GatewayCluster(ClusterDisplay, SyncMethodMixin):  # type: ignore[misc]  # 
         self._clients: weakref.WeakSet[Any] = weakref.WeakSet()
         self._start_task: asyncio.Task[None] | None = None
         self._stop_task: asyncio.Task[None] | None = None
+        self._ending = asyncio.Lock()
+        self._shut_down = False
+        self._ended = False
         self._instances.add(self)
         if not self.asynchronous:
             self.sync(self._start)
@@ -163,7 +166,7 @@ class GatewayCluster(ClusterDisplay, SyncMethodMixin):  # type: ignore[misc]  # 
         """
         if self.asynchronous:
             return self._stop(shutdown)
-        if self.status != "closed":
+        if not self._ended:
             if self.gateway._loop_is_running():
                 self.sync(self._stop, shutdown)
             self.gateway.close()
@@ -177,14 +180,23 @@ class GatewayCluster(ClusterDisplay, SyncMethodMixin):  # type: ignore[misc]  # 
         if self._stop_task is None:
             self._stop_task = asyncio.ensure_future(self._disconnect())
         await self._stop_task
-        if (self.shutdown_on_close if shutdown is None else shutdown) and self.name is not None:
-            try:
-                await self.gateway._stop_cluster(self.name)
-            except Exception:
-                logger.exception("Failed to stop cluster %s", self.name)
-        await self.gateway._close()
-        # Last, so that an exit of the interpreter in the middle still waits for the stop.
-        self._instances.discard(self)
+        # One after the other: who interrupts a start and leaves the program stops it twice.
+        async with self._ending:
+            if self.shutdown_on_close if shutdown is None else shutdown:
+                await self._shut_down_once()
+            await self.gateway._close()
+            # Last, so that an exit of the interpreter in the middle still waits for the stop.
+            self._ended = True
+            self._instances.discard(self)
+
+    async def _shut_down_once(self) -> None:
+        if self.name is None or self._shut_down:
+            return
+        try:
+            await self.gateway._stop_cluster(self.name)
+            self._shut_down = True
+        except Exception:
+            logger.exception("Failed to stop cluster %s", self.name)
 
     async def _disconnect(self) -> None:
         """Let go of everything that connects to the cluster. No error may keep the cluster from being stopped."""
