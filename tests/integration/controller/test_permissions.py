@@ -6,17 +6,20 @@ from typing import Any
 
 import pytest
 
+from gateway_common.configuration.model import Configuration
 from gateway_common.configuration.proxy import ProxyGroup
 from gateway_common.kube import KubeClient
+from gateway_common.manifests.installation import installation_of
 from gateway_common.names import scheduler_pod_name, worker_pod_name
 from gateway_common.resources import DASKCLUSTERS, LEASES
+from gateway_controller.core.build.routes import route_resources
 from gateway_controller.leader import Election, LeaseTiming
 from gateway_controller.lease import LeaseLock
 from gateway_controller.permissions import BACKEND_RULES, LEASE_RULES, ROUTE_RULES
 from gateway_controller.settings import lease_kube_settings, lease_place
 from tests.kit.controller import RunningController, World
 from tests.kit.recorded_calls import Access, allowed, recorded, recorder
-from tests.kit.waiting import eventually
+from tests.kit.waiting import eventually, until
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +31,19 @@ def _recorder() -> Iterator[None]:
 async def recorded_controller(world: World, found: set[Access], **settings: Any) -> RunningController:
     with recorded(found):
         return await world.controller(**settings)
+
+
+def elsewhere(settings: Configuration) -> Configuration:
+    """With all entry points, or listeners, under other names."""
+    listeners = settings.proxy.gateway_api.model_copy(update={"web_listener": "other", "scheduler_listener": "other"})
+    return settings.model_copy(
+        update={
+            "proxy": settings.proxy.model_copy(update={"gateway_api": listeners}),
+            "controller": settings.controller.model_copy(
+                update={"proxy_web_entrypoint": "other", "proxy_tcp_entrypoint": "other"}
+            ),
+        }
+    )
 
 
 async def live(world: World, found: set[Access]) -> None:
@@ -51,6 +67,12 @@ async def live(world: World, found: set[Access]) -> None:
     await world.remove_pod(scheduler_pod_name(lost))
     await world.reaches(lost, "Failed")
     failing = await world.running_cluster()
+    await second.stop()
+    world.settings = elsewhere(world.settings)
+    second = await recorded_controller(world, found)
+    # both routes are given to a proxy that is elsewhere now
+    renewed = route_resources(installation_of(world.settings))
+    await until(lambda: {access.resource for access in found if access.verb == "patch"} >= {r.plural for r in renewed})
     await world.run_pod(scheduler_pod_name(failing), state={"terminated": {"exitCode": 1}})
     await world.stops(failing, "Failed")
     await second.stop()

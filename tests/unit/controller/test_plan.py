@@ -15,8 +15,9 @@ from gateway_controller.core.build.ingress_route import build_ingress_route
 from gateway_controller.core.build.ingress_route_tcp import build_ingress_route_tcp
 from gateway_controller.core.build.routes import build_routes
 from gateway_controller.core.build.service import build_service
+from gateway_controller.core.drift import NO_DRIFT, Drift
 from gateway_controller.core.observed import Observed
-from gateway_controller.core.plan import Create, CreateCredentials, Delete, DeletePods, Owner, Plan
+from gateway_controller.core.plan import Create, CreateCredentials, Delete, DeletePods, Owner, Plan, Renew
 from gateway_controller.core.plan import plan as decide
 from gateway_controller.core.scaling import MOST_AT_ONCE
 from tests.kit.observed import (
@@ -238,3 +239,17 @@ def test_a_pod_that_turns_up_after_the_end_is_deleted() -> None:
 def test_the_children_of_a_cluster_that_is_being_deleted_go_with_it() -> None:
     observed = observe(new_cluster(deleting=True))
     assert plan(observed) == Plan(observed.cluster.status)
+
+
+def test_what_leads_to_a_cluster_is_mended_where_it_is_not_as_it_should_be() -> None:
+    service, web, tcp = routes()
+    drift = Drift(missing=frozenset({SERVICES, INGRESSROUTETCPS}), outdated=frozenset({INGRESSROUTES}))
+    running = replace(observe(cluster(status=status()), scheduler()), drift=drift)
+    assert plan(running).actions == ((service, tcp, Renew(INGRESSROUTES, web.manifest)),)
+    assert plan(running).status == plan(replace(running, drift=NO_DRIFT)).status
+
+
+def test_what_leads_to_a_cluster_that_ends_is_left_alone() -> None:
+    drift = Drift(missing=frozenset({SERVICES}))
+    ending = replace(observe(cluster(status=status(), active=False), scheduler()), drift=drift)
+    assert plan(ending) == plan(replace(ending, drift=NO_DRIFT))

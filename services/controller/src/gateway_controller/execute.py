@@ -25,8 +25,9 @@ from gateway_common.reasons import Reason
 from gateway_common.resources import DASKCLUSTERS, PODS, SECRETS, Resource
 from gateway_controller.certificates import make_credentials
 from gateway_controller.core.build.secret import build_secret
+from gateway_controller.core.drift import renewal
 from gateway_controller.core.observed import Cluster, Observed, slot_of
-from gateway_controller.core.plan import Action, Batch, Create, CreateCredentials, Delete, DeletePods, Owner
+from gateway_controller.core.plan import Action, Batch, Create, CreateCredentials, Delete, DeletePods, Owner, Renew
 from gateway_controller.core.refusals import classify_refusal
 from gateway_controller.core.status import status_patch
 from gateway_controller.events import Events
@@ -103,6 +104,8 @@ class Executor:
                 await self._create_worker(run, run.owned_by_scheduler(manifest))
             case Create(resource, manifest, Owner.SCHEDULER):
                 await self._create(run.cluster, resource, run.owned_by_scheduler(manifest))
+            case Renew():
+                await self._renew(run, action)
             case Delete():
                 await self._delete(run, action)
             case DeletePods(selector, uids):
@@ -162,6 +165,12 @@ class Executor:
             and labels.get(CLUSTER_LABEL) == cluster.name
             and any(owner["uid"] == owner_uid for owner in owners)
         )
+
+    async def _renew(self, run: "_Run", action: Renew) -> None:
+        """One that was deleted meanwhile is found missing later."""
+        name, namespace = action.manifest["metadata"]["name"], run.cluster.namespace
+        with suppress(NotFound):
+            await self._client.patch(action.resource, name, renewal(action.manifest), namespace=namespace)
 
     async def _delete(self, run: "_Run", action: Delete) -> None:
         """What is gone already, or was replaced by another of its name, is what was asked for."""

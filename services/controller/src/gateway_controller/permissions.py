@@ -31,13 +31,14 @@ BACKEND_RULES = (
     Rule(EVENTS, ("create",)),
     # not list: nobody needs to see the secrets of others
     Rule(SECRETS, ("get", "create", "delete")),
-    Rule(SERVICES, ("get", "create")),
+    Rule(SERVICES, ("get", "list", "create")),
 )
 
+ROUTE_VERBS = ("get", "list", "create", "patch")
 #: There as well: for the routes that the installation's proxy understands.
 ROUTE_RULES: Mapping[ProxyKind, tuple[Rule, ...]] = {
-    "traefik": (Rule(INGRESSROUTES, ("get", "create")), Rule(INGRESSROUTETCPS, ("get", "create"))),
-    "gatewayAPI": (Rule(HTTPROUTES, ("get", "create")), Rule(TLSROUTES, ("get", "create"))),
+    "traefik": (Rule(INGRESSROUTES, ROUTE_VERBS), Rule(INGRESSROUTETCPS, ROUTE_VERBS)),
+    "gatewayAPI": (Rule(HTTPROUTES, ROUTE_VERBS), Rule(TLSROUTES, ROUTE_VERBS)),
 }
 
 #: In the namespace of the Lease, where replicas elect a leader.

@@ -21,6 +21,7 @@ from gateway_controller.execute import Executor, SchedulerRejected
 from gateway_controller.informers import Informers
 from gateway_controller.observe import Observer
 from gateway_controller.pace import Pace
+from gateway_controller.upkeep import Upkeep
 
 
 class Reconciler:
@@ -33,11 +34,13 @@ class Reconciler:
         installation: Installation,
         now: Callable[[], datetime],
         events: Events,
+        upkeep: Upkeep,
         admissions: Admissions | None = None,
     ) -> None:
         self._installation = installation
         self._now = now
         self._events = events
+        self._upkeep = upkeep
         self._pace = Pace()
         self._observer = Observer(client, informers, admissions)
         self._executor = Executor(client, informers, self._observer, installation, now, events)
@@ -52,7 +55,9 @@ class Reconciler:
         if observed is None:
             self._pace.forget(key)
             self._events.forget(key)
+            self._upkeep.mended(key)
             return None
+        observed = replace(observed, drift=self._upkeep.drift(key))
         try:
             decided = await self._carry_out(key, observed)
         except (Conflict, KubeUnavailable, TooManyRequests):
@@ -78,6 +83,7 @@ class Reconciler:
     async def _execute(self, key: ObjectKey, observed: Observed, decided: Plan) -> None:
         if decided.actions:
             await self._executor.execute(observed, decided.actions)
+            self._upkeep.mended(key)
             self._pace.touch(key, self._now().timestamp())
 
     async def _write(self, key: ObjectKey, observed: Observed, status: DaskClusterStatus) -> float | None:

@@ -23,6 +23,7 @@ from gateway_controller.metrics import Metrics
 from gateway_controller.queue import WorkQueue
 from gateway_controller.readiness import keep_readiness_route
 from gateway_controller.reconcile import Reconciler
+from gateway_controller.upkeep import Upkeep
 
 #: What only changes how workers are counted waits so many seconds for more of its kind.
 LATER_SECONDS = 1.0
@@ -50,7 +51,11 @@ class Term:
             return datetime.fromtimestamp(clock(), UTC)
 
         self._events = Events(client, now)
-        self._reconciler = Reconciler(client, informers, installation_of(settings), now, self._events, self._admissions)
+        installation = installation_of(settings)
+        self._upkeep = Upkeep(client, informers, installation, namespaces=settings.namespaces, wake=self.queue.add)
+        self._reconciler = Reconciler(
+            client, informers, installation, now, self._events, self._upkeep, self._admissions
+        )
         self._cleanup = Cleanup(
             client,
             informers,
@@ -83,6 +88,7 @@ class Term:
             going_on = [
                 group.create_task(self._cleanup.run()),
                 group.create_task(self._events.run()),
+                group.create_task(self._upkeep.run()),
                 group.create_task(keep_readiness_route(self._client, self._settings)),
                 group.create_task(self._dispatch(group)),
             ]

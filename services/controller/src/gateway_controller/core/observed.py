@@ -27,6 +27,7 @@ from gateway_common.names import (
     ClusterName,
     scheduler_pod_name,
 )
+from gateway_controller.core.drift import NO_DRIFT, Drift
 from gateway_controller.core.pod_problem import Problem, exit_code, find_problem, log_container
 from gateway_controller.core.runs import NEVER_RAN, Run, read_run
 
@@ -139,7 +140,7 @@ class Observed:
     cluster of the same name, or a lost scheduler, has left. `next_slot` is above every worker seen so far;
     of those in `unsure_slots` nobody knows whether they have been made.
     `refusal` is the API server's explanation if it has refused the scheduler's pod for good, `admission` what limits
-    say.
+    say, `drift` what has to be mended of the way to it.
     """
 
     cluster: Cluster
@@ -150,6 +151,7 @@ class Observed:
     unsure_slots: tuple[tuple[str, int], ...] = ()
     refusal: str = ""
     admission: Admission = NO_LIMITS
+    drift: Drift = NO_DRIFT
 
     @property
     def pods(self) -> tuple[Pod, ...]:

@@ -15,9 +15,8 @@ from gateway_common.manifests.worker_pod import build_worker_pods
 from gateway_common.model import DaskClusterStatus, Phase, WorkersStatus
 from gateway_common.names import WORKER_COMPONENT, secret_name
 from gateway_common.reasons import INTENDED_ENDS, Reason
-from gateway_common.resources import PODS, SECRETS, SERVICES, Resource
-from gateway_controller.core.build.routes import build_routes
-from gateway_controller.core.build.service import build_service
+from gateway_common.resources import PODS, SECRETS, Resource
+from gateway_controller.core.build.access import build_access
 from gateway_controller.core.conditions import with_conditions
 from gateway_controller.core.deadlines import next_deadline, seconds_until
 from gateway_controller.core.observed import Entry, Observed, Pod, parse_config
@@ -63,6 +62,14 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True)
+class Renew:
+    """Make an object that is there what it would be made now."""
+
+    resource: Resource
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Delete an object if it is there; with `uid`, that very one."""
 
@@ -79,7 +86,7 @@ class DeletePods:
     uids: frozenset[str]
 
 
-Action = CreateCredentials | Create | Delete | DeletePods
+Action = CreateCredentials | Create | Renew | Delete | DeletePods
 #: Actions that are carried out side by side.
 Batch = tuple[Action, ...]
 
@@ -183,7 +190,10 @@ def _keep(observed: Observed, installation: Installation, verdict: Verdict, now:
         status = _say(observed, with_phase(status, verdict.phase, Reason.INVALID_CONFIG, message), None, now)
         return Plan(status, requeue_after=requeue_after)
     proxy = installation.proxy_kind
-    actions = () if has_children(status, proxy) else _create_children(observed, installation, config)
+    if has_children(status, proxy):
+        actions = _mend(observed, installation)
+    else:
+        actions = _create_children(observed, installation, config)
     status = with_children(status, cluster.name, proxy)
     if verdict.phase is not Phase.RUNNING:
         return Plan(_say(observed, status, None, now), actions, requeue_after)
@@ -243,12 +253,24 @@ def _create_children(observed: Observed, installation: Installation, config: Clu
     """All at once: the routes are live by the time the scheduler serves."""
     name = observed.cluster.full_name
     pod = Create(PODS, build_scheduler_pod(installation, name, config), Owner.CLUSTER)
-    routes = (
-        Create(SERVICES, build_service(installation, name), Owner.SCHEDULER),
-        *(Create(resource, route, Owner.SCHEDULER) for resource, route in build_routes(installation, name)),
-    )
+    access = build_access(installation, name).items()
+    routes = tuple(Create(resource, manifest, Owner.SCHEDULER) for resource, manifest in access)
     # The Secret comes first: a kubelet that finds none to mount waits long before it looks again.
     return ((CreateCredentials(),), *(() if observed.scheduler else ((pod,),)), routes)
+
+
+def _mend(observed: Observed, installation: Installation) -> tuple[Batch, ...]:
+    """What leads to a cluster is made again, or made anew, if it is not as it should be."""
+    drift = observed.drift
+    if not drift:
+        return ()
+    access = build_access(installation, observed.cluster.full_name)
+    return (
+        (
+            *(Create(resource, access[resource], Owner.SCHEDULER) for resource in access if resource in drift.missing),
+            *(Renew(resource, access[resource]) for resource in access if resource in drift.outdated),
+        ),
+    )
 
 
 def _scale(

@@ -9,6 +9,12 @@ from gateway_controller.core.build.ingress_route_tcp import build_ingress_route_
 from gateway_controller.core.build.tls_route import build_tls_route, tls_routes
 
 
+def route_resources(installation: Installation) -> tuple[Resource, Resource]:
+    """The kinds of these routes."""
+    gateway_api = installation.gateway_api
+    return (INGRESSROUTES, INGRESSROUTETCPS) if gateway_api is None else (HTTPROUTES, tls_routes(gateway_api))
+
+
 def build_routes(installation: Installation, cluster: ClusterName) -> list[tuple[Resource, Manifest]]:
     """Those that the installation's proxy understands."""
     gateway_api = installation.gateway_api
