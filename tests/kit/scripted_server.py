@@ -72,7 +72,8 @@ class ScriptedServer:
         self._listener.close()
         await asyncio.sleep(0)  # what was accepted in this turn of the loop becomes a connection in the next
         async with asyncio.timeout(90):  # a TLS handshake whose client is silent is given up after 60 s
-            while _has_connections(self._listener):
+            # a handler may go on after its client has gone
+            while self._connections or _has_connections(self._listener):
                 for task in self._connections:
                     task.cancel()
                 await asyncio.sleep(0.001)

@@ -59,6 +59,16 @@ async def test_it_comes_back_when_somebody_deletes_it_and_takes_one_right(world:
 
 
 @pytest.mark.parametrize("kube_server", ["embedded"], indirect=True)
+async def test_where_a_namespace_was_lost_the_next_one_has_the_route(kube_server: KubeServer, world: World) -> None:
+    assert kube_server.embedded
+    kube_server.embedded.faults.add(Fault(verb="create", path="/namespaces/lost/", code=403))
+    kube = world.settings.kube.model_copy(update={"namespaces": ["lost", world.namespace]})
+    world.settings = world.settings.model_copy(update={"kube": kube})
+    async with kept(world):
+        assert await uid(world)
+
+
+@pytest.mark.parametrize("kube_server", ["embedded"], indirect=True)
 async def test_a_kind_that_is_not_known_yet_is_tried_again(
     kube_server: KubeServer, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

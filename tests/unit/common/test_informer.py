@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -112,6 +113,57 @@ async def following(
             with suppress(asyncio.CancelledError):
                 await running
             await client.close()
+
+
+class LostNamespace(ClusterScript):
+    """The server shows one namespace and refuses another, as when it was deleted and its roles with it."""
+
+    def __init__(self, *objects: Manifest) -> None:
+        super().__init__(*objects)
+        self.lost = True
+
+    async def __call__(self, exchange: Exchange) -> None:
+        if self.lost and "/namespaces/lost/" in exchange.path:
+            await exchange.answer(403, {"kind": "Status", "code": 403, "message": "not yours"})
+        else:
+            await super().__call__(exchange)
+
+
+async def test_a_namespace_that_stays_forbidden_is_not_waited_for_and_comes_when_it_may() -> None:
+    script = LostNamespace(pod("a", 3))
+
+    async with following(script, namespaces=("lost", "dask"), timing=replace(TIMING, longest_refusal=0.1)) as followed:
+        informer = followed.informer
+        await asyncio.wait_for(informer.wait_synced(), 30)
+        assert (informer.is_synced("dask"), informer.is_synced("lost")) == (True, False)
+        informer.refresh()
+        await asyncio.wait_for(informer.wait_synced(), 30)
+        script.lost = False
+        await until(lambda: informer.is_synced("lost"))
+
+
+async def test_a_namespace_that_is_forbidden_for_a_moment_is_waited_for() -> None:
+    script = LostNamespace(pod("a", 3))
+
+    async with following(script, namespaces=("lost", "dask")) as followed:
+        waiting = asyncio.create_task(followed.informer.wait_synced())
+        await until(lambda: followed.informer.is_synced("dask"))
+        assert not waiting.done()
+        script.lost = False
+        await asyncio.wait_for(waiting, 30)
+        assert followed.informer.is_synced("lost")
+
+
+async def test_where_all_is_forbidden_it_waits_for_the_first_that_is_not() -> None:
+    script = ClusterScript(pod("a", 3))
+    script.refusal = 403
+
+    async with following(script, timing=replace(TIMING, longest_refusal=0.0)) as followed:
+        waiting = asyncio.create_task(followed.informer.wait_synced())
+        await until(lambda: len(followed.server.exchanges) > 3)
+        assert not waiting.done()
+        script.refusal = 0
+        await asyncio.wait_for(waiting, 30)
 
 
 async def test_it_lists_then_watches_from_the_lists_version() -> None:

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from gateway_common.backoff import Backoff, system_random
 from gateway_common.configuration.model import ALL_NAMESPACES
-from gateway_common.errors import Expired, KubeError
+from gateway_common.errors import Expired, Forbidden, KubeError
 from gateway_common.kube import KubeClient, KubeObject
 from gateway_common.kube_decode import WatchEvent
 from gateway_common.kube_errors import RequestNotSent
@@ -46,6 +46,8 @@ class WatchTiming:
     first_pause: float = 0.1
     #: Also how long after the server's return we may notice it.
     longest_pause: float = 10.0
+    #: A namespace that may not be read for so long is lost, with its roles, and not just being installed.
+    longest_refusal: float = 10.0
 
 
 class Informer(Generic[T]):
@@ -85,9 +87,24 @@ class Informer(Generic[T]):
                 group.create_task(stream.run(), name=f"informer of {stream}")
 
     async def wait_synced(self) -> None:
-        """Wait until everything has been listed, anew if `refresh` was called. Takes a running `run`."""
-        for stream in self._streams.values():
-            await stream.synced.wait()
+        """Wait until everything has been listed, anew if `refresh` was called. Takes a running `run`.
+
+        A namespace that the server refuses to show is waited for no longer where there are others: see `is_synced`.
+        """
+        streams = self._streams.values()
+        for stream in streams:
+            await stream.settled.wait()
+        first = [asyncio.ensure_future(stream.synced.wait()) for stream in streams]
+        try:
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiting in first:
+                waiting.cancel()
+
+    def is_synced(self, namespace: str) -> bool:
+        """Whether what is in a namespace has been listed."""
+        stream = self._stream_of(namespace)
+        return stream is not None and stream.synced.is_set()
 
     def refresh(self) -> None:
         """List everything again at once, for those who can't wait until a broken watch is noticed.
@@ -122,10 +139,13 @@ class Informer(Generic[T]):
         watch has come past this version already: what it has not brought, or has taken away, is not put back.
         """
         key, version = identify(manifest)
-        stream = self._streams.get(None) or self._streams.get(key.namespace)
+        stream = self._stream_of(key.namespace)
         if stream and version > stream.seen:
             self._copy.accept(manifest)
             stream.newest = max(stream.newest, version)
+
+    def _stream_of(self, namespace: str) -> "_Stream | None":
+        return self._streams.get(None) or self._streams.get(namespace)
 
 
 class _Copy(Generic[T]):
@@ -199,6 +219,9 @@ class _Stream:
         #: Of an object, from the watch or absorbed.
         self.newest = -1
         self.synced = asyncio.Event()
+        #: Either that, or there is no use in waiting for it.
+        self.settled = asyncio.Event()
+        self._refused_since: float | None = None
         self._round: asyncio.Timeout | None = None
 
     def __str__(self) -> str:
@@ -207,6 +230,8 @@ class _Stream:
     def refresh(self) -> None:
         """Begin anew with a list, whatever is being done: it may be a list that began too early."""
         self.synced.clear()
+        if self._refused_since is None:
+            self.settled.clear()
         self._must_list = True
         if self._round and not self._round.expired():
             self._round.reschedule(0.0)
@@ -260,7 +285,9 @@ class _Stream:
         self.seen = version
         self._must_list = False
         self._listed_at = _now()
+        self._refused_since = None
         self.synced.set()
+        self.settled.set()
 
     async def _watch(self) -> None:
         selection, timing = self._selection, self._timing
@@ -289,8 +316,18 @@ class _Stream:
         if self._watching:
             logger.info("The watch of %s broke: %s", self, error)
             return
+        self._note_refusal(error)
         logger.log(logging.DEBUG if self._failing else logging.WARNING, "Cannot watch %s: %s", self, error)
         self._failing = True
+
+    def _note_refusal(self, error: KubeError) -> None:
+        if not isinstance(error, Forbidden):
+            self._refused_since = None
+            return
+        now = _now()
+        self._refused_since = now if self._refused_since is None else self._refused_since
+        if now - self._refused_since >= self._timing.longest_refusal:
+            self.settled.set()
 
     def _see(self, event: WatchEvent) -> None:
         if event.type == "BOOKMARK":

@@ -58,9 +58,16 @@ class Informers:
             group.create_task(self.pods.run())
 
     async def wait_synced(self) -> None:
-        """Wait until the copy is complete: what is missing in it before may well be there."""
+        """Wait until the copy is complete: what is missing in it before may well be there.
+
+        Of a namespace that may not be read it is never complete, see `is_complete`.
+        """
         await self.clusters.wait_synced()
         await self.pods.wait_synced()
+
+    def is_complete(self, namespace: str) -> bool:
+        """Whether all that is in a namespace is known."""
+        return self.clusters.is_synced(namespace) and self.pods.is_synced(namespace)
 
     def refresh(self) -> None:
         """Read everything again at once; `wait_synced` says when that is done."""

@@ -7,6 +7,7 @@ kinds that the same release defines.
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
 
 from gateway_common.configuration.model import ALL_NAMESPACES, Configuration
@@ -14,7 +15,7 @@ from gateway_common.errors import AlreadyExists, KubeError
 from gateway_common.kube import KubeClient
 from gateway_common.kube_configuration import own_namespace
 from gateway_common.manifests.installation import installation_of
-from gateway_common.resources import INGRESSROUTES
+from gateway_common.resources import INGRESSROUTES, Manifest
 from gateway_controller.core.build.readiness_route import build_readiness_route
 
 #: Seconds until the next try where a namespace or Traefik's definitions are not there yet.
@@ -32,14 +33,23 @@ async def keep_readiness_route(
     entry_point = settings.controller.proxy_readiness_entrypoint
     if not entry_point:
         return
-    namespace = own_namespace() if ALL_NAMESPACES in settings.namespaces else settings.namespaces[0]
-    route = build_readiness_route(installation_of(settings), namespace, entry_point)
+    namespaces = [own_namespace()] if ALL_NAMESPACES in settings.namespaces else settings.namespaces
+    installation = installation_of(settings)
+    routes = [build_readiness_route(installation, namespace, entry_point) for namespace in namespaces]
     while True:
+        is_there = await _create_one(client, routes)
+        await asyncio.sleep(period if is_there else pause)
+
+
+async def _create_one(client: KubeClient, routes: Iterable[Manifest]) -> bool:
+    """Whether one of the routes is there now. One is enough, and a namespace may have been lost."""
+    for route in routes:
         try:
             with suppress(AlreadyExists):
                 await client.create(INGRESSROUTES, route)
         except KubeError as error:
-            logger.warning("Cannot make the route by which Traefik's readiness is asked: %s", error)
-            await asyncio.sleep(pause)
+            namespace = route["metadata"]["namespace"]
+            logger.warning("Cannot make the route by which Traefik's readiness is asked in %s: %s", namespace, error)
         else:
-            await asyncio.sleep(period)
+            return True
+    return False

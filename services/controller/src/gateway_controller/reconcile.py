@@ -23,6 +23,9 @@ from gateway_controller.observe import Observer
 from gateway_controller.pace import Pace
 from gateway_controller.upkeep import Upkeep
 
+#: Seconds until the next look at a cluster in a namespace that may not be read, or is just being read.
+INCOMPLETE_SECONDS = 1.0
+
 
 class Reconciler:
     """What a worker of the queue does with a key."""
@@ -37,6 +40,7 @@ class Reconciler:
         upkeep: Upkeep,
         admissions: Admissions | None = None,
     ) -> None:
+        self._informers = informers
         self._installation = installation
         self._now = now
         self._events = events
@@ -51,6 +55,9 @@ class Reconciler:
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Returns in how many seconds to look again; None: when something changes. Raises KubeError: try again."""
+        if not self._informers.is_complete(key.namespace):
+            # with half a picture, pods would be made that are there
+            return INCOMPLETE_SECONDS
         observed = await self._observer.observe(key)
         if observed is None:
             self._pace.forget(key)

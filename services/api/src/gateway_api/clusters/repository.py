@@ -18,7 +18,7 @@ from gateway_api.errors import NamespaceMissing
 from gateway_api.single_flight import SingleFlight
 from gateway_common.clock import to_rfc3339
 from gateway_common.configuration.model import ALL_NAMESPACES
-from gateway_common.errors import Invalid, NotFound
+from gateway_common.errors import Forbidden, Invalid, KubeUnavailable, NotFound
 from gateway_common.informer import Informer, ObjectKey
 from gateway_common.kube import KubeClient
 from gateway_common.model import StopReason
@@ -232,6 +232,9 @@ class ClusterRepository:
             manifest = await self._kube.get(DASKCLUSTERS, name.name, namespace=name.namespace)
         except NotFound:
             return None
+        except Forbidden as error:
+            # Not that the user may not have it: the operator has taken the namespace away, or is giving it.
+            raise KubeUnavailable(f"the namespace {name.namespace} may not be read: {error}") from error
         if (manifest["metadata"].get("labels") or {}).get(INSTANCE_LABEL) != self._instance:
             return None
         return self._absorb(manifest)
