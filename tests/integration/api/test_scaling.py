@@ -152,6 +152,18 @@ async def test_a_scheduler_that_does_not_take_the_message_never_costs_the_cluste
     assert (await alice.get(f"/api/v1/clusters/{cluster}")).json()["status"] == "RUNNING"
 
 
+async def test_a_cluster_whose_secret_was_deleted_is_not_asked_for_again_and_again(api: Api) -> None:
+    alice = api.user("alice")
+    cluster = await api.create(alice)
+    await set_status(api.kube, cluster, phase="Running", schedulerAddress="127.0.0.1")
+    await api.repository.refresh(cluster)
+
+    answer = await alice.post(f"/api/v1/clusters/{cluster}/scale", json={"count": 1})
+
+    assert answer.status_code == 409
+    assert answer.json()["error"].startswith(f"The credentials of cluster {cluster} are gone")
+
+
 async def test_a_scheduler_that_is_gone_because_its_cluster_has_ended_is_said_so(api: Api) -> None:
     alice = api.user("alice")
     cluster = await api.running_cluster(alice)

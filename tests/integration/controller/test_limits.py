@@ -1,13 +1,14 @@
 """Limits, which the controller alone enforces: however many ask at a time, and whenever it is killed."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from gateway_common.configuration.limits import Amounts, GroupLimits, LimitsGroup
 from gateway_common.configuration.options import GroupSettings
-from gateway_common.names import CLUSTER_LABEL, scheduler_pod_name
+from gateway_common.names import CLUSTER_LABEL, scheduler_pod_name, worker_pod_name
 from gateway_common.resources import DASKCLUSTERS, PODS, SECRETS
 from tests.kit.controller import World
 from tests.kit.waiting import eventually, until
@@ -238,3 +239,54 @@ async def test_without_room_for_its_scheduler_a_cluster_is_refused_for_good(worl
     await world.controller()
     status = await world.reaches(await world.new_cluster(config={"scheduler_cores": 2}), "Failed")
     assert status["message"].endswith("your clusters may use 1 CPU together, a new cluster needs at least 2")
+
+
+@pytest.fixture
+def _soon_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway_controller.core.observed.LEAST_ALLOWANCE", timedelta(seconds=1))
+
+
+async def keep(world: World, pod: str) -> None:
+    """Let a pod stay in its deletion, as one does whose node is gone."""
+    await world.client.patch(
+        PODS, pod, {"metadata": {"finalizers": ["example.org/dead-node"]}}, namespace=world.namespace
+    )
+
+
+async def let_go(world: World, pod: str) -> None:
+    await world.client.patch(PODS, pod, {"metadata": {"finalizers": None}}, namespace=world.namespace)
+
+
+@pytest.mark.usefixtures("_soon_stuck")
+async def test_a_worker_that_never_ends_its_deletion_keeps_no_room(world: World) -> None:
+    limit(world, Amounts(workers=1))
+    await world.controller()
+    name = await world.running_cluster(replicas=1)
+    await world.has_workers(name, [0])
+    lost = worker_pod_name(name, 0)
+    await world.run_pod(lost)
+    await keep(world, lost)
+    await world.client.delete(PODS, lost, namespace=world.namespace, grace_period_seconds=1)
+    await world.has_workers(name, [1])
+    assert await world.find(PODS, lost)
+    await let_go(world, lost)
+
+
+@pytest.mark.usefixtures("_soon_stuck")
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_a_cluster_that_never_ends_its_deletion_keeps_no_room(world: World, deleted: bool) -> None:
+    limit(world, Amounts(clusters=1), on_exceeded="queue")
+    await world.controller()
+    name = await world.running_cluster()
+    lost = scheduler_pod_name(name)
+    await keep(world, lost)
+    if deleted:
+        await world.delete(name)
+        # no garbage collector is at work
+        await world.client.delete(PODS, lost, namespace=world.namespace, grace_period_seconds=1)
+    else:
+        await world.set_spec(name, active=False)
+    other = await world.new_cluster()
+    await world.reaches(other, "Pending")
+    assert await world.find(PODS, lost)
+    await let_go(world, lost)

@@ -364,6 +364,11 @@ async def test_waiting_outlasts_a_gateway_that_is_being_restarted(gateway_api: M
             "failed to start, see logs for more information",
         ),
         ((200, cluster_record("ns.a", "STOPPED")), GatewayClusterError, "Cluster 'ns.a' is already stopped"),
+        (
+            (200, cluster_record("ns.a", tls_key=None)),
+            GatewayClusterError,
+            "Cluster 'ns.a' can't be reached: it is being stopped, or its credentials are gone",
+        ),
         ((409, {"error": "Image 'x' cannot be pulled"}), GatewayClusterError, "Image 'x' cannot be pulled"),
         ((422, {"error": "No node is large enough"}), ValueError, "No node is large enough"),
         ((403, {"error": "Not yours"}), GatewayResponseError, "Not yours"),

@@ -1,6 +1,7 @@
 """Views of manifests: what is kept of them, and which difference wakes anybody."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -146,3 +147,15 @@ def test_a_scheduler_of_an_earlier_cluster_of_that_name_is_a_stray() -> None:
     earlier = scheduler(owner_uid="an earlier cluster")
     observed = observe(cluster(), earlier)
     assert (observed.scheduler, observed.strays) == (None, (earlier,))
+
+
+@pytest.mark.parametrize(("grace", "allowed"), [(60, 60), (1, 30), (0, 30), (None, 30)])
+def test_a_pod_that_is_deleted_has_its_grace_and_as_long_again(grace: int | None, allowed: int) -> None:
+    manifest = pod_manifest()
+    manifest["metadata"] |= {"deletionTimestamp": "2026-11-23T12:00:00Z", "deletionGracePeriodSeconds": grace}
+    pod = read_pod(manifest)
+    over = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    assert (pod.deletion_asked, pod.deletion_due) == (
+        over - timedelta(seconds=grace or 0),
+        over + timedelta(seconds=allowed),
+    )

@@ -159,6 +159,11 @@ class Gateway(SyncMethodMixin):  # type: ignore[misc]  # distributed is untyped 
                     raise
             else:
                 last_answer = monotonic()
+                if report.status is ClusterStatus.RUNNING and report.security is None:
+                    raise GatewayClusterError(
+                        f"Cluster {cluster_name!r} can't be reached: it is being stopped, or its credentials are gone. "
+                        "Stop it, and start another"
+                    )
                 if report.status is ClusterStatus.RUNNING:
                     return report
                 if report.status is ClusterStatus.FAILED:

@@ -233,7 +233,7 @@ class Admissions:
         key, terms = _key(cluster), self._terms(cluster.user, cluster.groups)
         self._leave_line(key)
         self._short.pop(key, None)
-        if _is_leaving(cluster) and not observed.pods:
+        if _is_leaving(cluster) and all(pod.stuck for pod in observed.pods):
             self._release(key)
             return
         workers = _workers_present(observed)
@@ -329,8 +329,12 @@ def _key(cluster: Cluster) -> ObjectKey:
 
 
 def _workers_present(observed: Observed) -> Counter[str]:
-    """All that may use something, by group, those on their way out too."""
-    return Counter(pod.group for pod in observed.pods if pod is not observed.scheduler and not pod.finished)
+    """All that may use something, by group, those on their way out too, unless that takes too long.
+
+    Whoever has lost a node need not wait until it is back, or an operator has taken it out of Kubernetes.
+    """
+    workers = (pod for pod in observed.pods if pod is not observed.scheduler)
+    return Counter(pod.group for pod in workers if not pod.finished and not pod.stuck)
 
 
 def _has_given_up(cluster: Cluster, config: ClusterConfig, group: str) -> bool:

@@ -5,7 +5,9 @@ It asks the API server only before it calls a pod lost, and for the log of a sch
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 from gateway_common.errors import KubeError, NotFound
 from gateway_common.kube import KubeClient
@@ -14,6 +16,7 @@ from gateway_common.names import scheduler_pod_name
 from gateway_common.object_store import ObjectKey
 from gateway_common.resources import PODS
 from gateway_controller.admission import Admissions
+from gateway_controller.core.deadlines import deletion_deadline, seconds_until
 from gateway_controller.core.observed import Cluster, Observed, Pod, arrange
 from gateway_controller.core.status import last_part
 from gateway_controller.informers import Informers
@@ -32,9 +35,16 @@ class Observer:
     That is a hint which a restart may lose: it spares calls, and nothing depends on it.
     """
 
-    def __init__(self, client: KubeClient, informers: Informers, admissions: Admissions | None = None) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        informers: Informers,
+        now: Callable[[], datetime],
+        admissions: Admissions | None = None,
+    ) -> None:
         self._client = client
         self._informers = informers
+        self._now = now
         self._admissions = admissions
         #: Uids by the cluster's key; dropped when the cluster is gone.
         self._deleted: dict[ObjectKey, frozenset[str]] = {}
@@ -45,20 +55,24 @@ class Observer:
         if cluster is None:
             self._deleted.pop(key, None)
             if self._admissions:
-                self._admissions.gone(key, len(self._informers.pods.by_index(key)))
+                self._admissions.gone(key, sum(not pod.stuck for pod in self._pods(key)))
             return None
         observed = self._arrange(cluster, key)
         if _seems_lost(observed) and await self._find_scheduler(cluster):
             observed = self._arrange(cluster, key)
         return self._admissions.look(observed) if self._admissions else observed
 
+    def left_behind(self, key: ObjectKey) -> float | None:
+        """In how many seconds the next pod of a cluster that is gone counts as stuck; None: there is none."""
+        now = self._now()
+        return seconds_until(deletion_deadline(self._informers.pods.by_index(key), now), now)
+
     def recover(self) -> None:
         """Find out who was admitted before this process began."""
         if self._admissions:
             clusters = self._informers.clusters.values()
-            pods = self._informers.pods.by_index
             self._admissions.recover(
-                [arrange(cluster, pods(ObjectKey(cluster.namespace, cluster.name))) for cluster in clusters]
+                [arrange(cluster, self._pods(ObjectKey(cluster.namespace, cluster.name))) for cluster in clusters]
             )
 
     def expect_deletion(self, key: ObjectKey, uids: frozenset[str]) -> None:
@@ -76,7 +90,8 @@ class Observer:
             deleted &= {pod.uid for pod in pods if not pod.deleting}
             self._deleted[key] = deleted
             pods = [replace(pod, deleting=True) if pod.uid in deleted else pod for pod in pods]
-        return pods
+        now = self._now()
+        return [replace(pod, stuck=True) if pod.deletion_due and pod.deletion_due <= now else pod for pod in pods]
 
     async def read_log(self, observed: Observed, container: str) -> str:
         """The last lines of a scheduler's log; empty if they can't be had now: nobody waits long for them."""

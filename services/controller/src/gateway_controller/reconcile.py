@@ -46,7 +46,7 @@ class Reconciler:
         self._events = events
         self._upkeep = upkeep
         self._pace = Pace()
-        self._observer = Observer(client, informers, admissions)
+        self._observer = Observer(client, informers, now, admissions)
         self._executor = Executor(client, informers, self._observer, installation, now, events)
 
     def recover(self) -> None:
@@ -63,7 +63,7 @@ class Reconciler:
             self._pace.forget(key)
             self._events.forget(key)
             self._upkeep.mended(key)
-            return None
+            return self._observer.left_behind(key)
         observed = replace(observed, drift=self._upkeep.drift(key))
         try:
             decided = await self._carry_out(key, observed)

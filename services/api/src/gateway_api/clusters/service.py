@@ -248,6 +248,11 @@ class ClusterService:
         latest = await self._repository.refresh(record.name)
         if latest is None or latest.status is not ClusterStatus.RUNNING:
             raise ClusterNotRunning(str(record.name))
+        if credentials is None:
+            raise SchedulerUnreachable(
+                f"The credentials of cluster {record.name} are gone: somebody has deleted its Secret. Nothing can "
+                "reach its scheduler without them. Stop the cluster, and start another."
+            )
         raise SchedulerUnreachable(
             f"The scheduler of cluster {record.name} did not answer. The cluster still runs: try again in a moment."
         )

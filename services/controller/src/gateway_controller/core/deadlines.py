@@ -1,5 +1,6 @@
 """When a cluster's time, or that of something in it, is up; None where nothing is limited or begun."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from gateway_common.config import ClusterConfig
@@ -63,9 +64,19 @@ def is_overdue(pod: Pod, config: ClusterConfig, now: datetime) -> bool:
     return deadline is not None and deadline <= now
 
 
+def deletion_deadline(pods: Iterable[Pod], now: datetime) -> datetime | None:
+    """When the next of these pods counts as stuck, if it is still there."""
+    return min((pod.deletion_due for pod in pods if pod.deletion_due and pod.deletion_due > now), default=None)
+
+
 def next_deadline(observed: Observed, now: datetime) -> datetime | None:
     """When to look at a living cluster again, even if nothing happens. What was due before is being dealt with."""
-    deadlines = [lifetime_end(observed), scheduler_deadline(observed), start_error_deadline(observed, now)]
+    deadlines = [
+        deletion_deadline(observed.pods, now),
+        lifetime_end(observed),
+        scheduler_deadline(observed),
+        start_error_deadline(observed, now),
+    ]
     config = _config(observed)
     if config is not None:
         of_group = {group: config.of_group(group) for group in ("", *config.worker_groups)}

@@ -31,6 +31,9 @@ from gateway_controller.core.drift import NO_DRIFT, Drift
 from gateway_controller.core.pod_problem import Problem, exit_code, find_problem, log_container
 from gateway_controller.core.runs import NEVER_RAN, Run, read_run
 
+#: That a pod is granted for its end after its grace period, at the least.
+LEAST_ALLOWANCE = timedelta(seconds=30)
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -68,6 +71,7 @@ class Pod:
 
     `running` says that the Dask container runs, `started` that a worker's has run, `finished` that it never will again.
     `slot` is the number in a worker's name, -1 in other names; `group` is empty for workers outside of groups.
+    `deletion_due` is when a pod that is being deleted must be gone, `stuck` says that it is later: its node is dead.
     `problem` says what keeps it from running, or how it ended if that was no success; `run` is how a worker's container
     has run. All after that is known of schedulers alone: there are many workers, and nobody asks. Times are as
     Kubernetes writes them, empty where it says none; `log_container` is empty while there is no log.
@@ -84,6 +88,8 @@ class Pod:
     created: str = ""
     deleting: bool = False
     deletion_asked: datetime | None = None
+    deletion_due: datetime | None = None
+    stuck: bool = False
     running: bool = False
     started: bool = False
     finished: bool = False
@@ -250,6 +256,7 @@ def read_pod(manifest: Mapping[str, Any]) -> Pod:
     running = "running" in state and not ended
     # A worker whose container has exited may be restarted in place (K-033); a scheduler never is (K-022).
     finished = ended or (is_scheduler and "terminated" in state)
+    deletion_asked, deletion_due = _deletion(metadata)
     pod = Pod(
         namespace=intern(metadata["namespace"]),
         name=metadata["name"],
@@ -261,7 +268,8 @@ def read_pod(manifest: Mapping[str, Any]) -> Pod:
         slot=slot_of(metadata["name"]) if component == WORKER_COMPONENT else -1,
         created=metadata.get("creationTimestamp") or "",
         deleting="deletionTimestamp" in metadata,
-        deletion_asked=_deletion_asked(metadata),
+        deletion_asked=deletion_asked,
+        deletion_due=deletion_due,
         running=running,
         started=not is_scheduler
         and (bool({"running", "terminated"} & state.keys()) or bool(container.get("restartCount"))),
@@ -341,12 +349,17 @@ def _owner_uid(metadata: Mapping[str, Any]) -> str:
     return owners[0]["uid"] if owners else ""
 
 
-def _deletion_asked(metadata: Mapping[str, Any]) -> datetime | None:
-    """When somebody asked for it: `deletionTimestamp` is when the grace period will be over."""
+def _deletion(metadata: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]:
+    """When somebody asked for it, and when it is due: `deletionTimestamp` is when the grace period will be over.
+
+    Kubernetes' own quota grants as long again (k8s.io/kubernetes pkg/quota/v1/evaluator/core/pods.go); so do we, and
+    more where there was no grace: kubelets have work to do then, too.
+    """
     if "deletionTimestamp" not in metadata:
-        return None
+        return None, None
+    end = datetime.fromisoformat(metadata["deletionTimestamp"])
     grace = timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0)
-    return datetime.fromisoformat(metadata["deletionTimestamp"]) - grace
+    return end - grace, end + max(grace, LEAST_ALLOWANCE)
 
 
 def slot_of(name: str) -> int:

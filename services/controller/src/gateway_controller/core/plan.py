@@ -18,7 +18,7 @@ from gateway_common.reasons import INTENDED_ENDS, Reason
 from gateway_common.resources import PODS, SECRETS, Resource
 from gateway_controller.core.build.access import build_access
 from gateway_controller.core.conditions import with_conditions
-from gateway_controller.core.deadlines import next_deadline, seconds_until
+from gateway_controller.core.deadlines import deletion_deadline, next_deadline, seconds_until
 from gateway_controller.core.observed import Entry, Observed, Pod, parse_config
 from gateway_controller.core.refusals import classify_refusal
 from gateway_controller.core.rules import Verdict, judge
@@ -127,6 +127,8 @@ def _end(observed: Observed, installation: Installation, verdict: Verdict, now: 
     """Delete everything, and call the cluster over when no pod is left (E-17)."""
     cluster = observed.cluster
     actions, requeue_after = _take_down(observed, installation, now)
+    if requeue_after is None:
+        requeue_after = seconds_until(deletion_deadline(observed.pods, now), now)
     status = with_phase(cluster.status, Phase.STOPPING, verdict.reason, verdict.message)
     log_container = ""
     if cluster.status.phase is not Phase.STOPPING:
