@@ -1,7 +1,10 @@
 """Users with passwords of their own."""
 
+import asyncio
 import logging
 import os
+import threading
+from collections import Counter
 from pathlib import Path
 
 import bcrypt
@@ -11,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_auth.authenticators.passwords import PasswordHashes, matches
+from gateway_auth.authenticators.simple import MOST_WAITING
 from gateway_common.configuration.auth import PASSWORD_HASH, AuthGroup
 from gateway_common.errors import InvalidConfig
 from tests.kit.auth import auth_client
 from tests.kit.credentials import basic_credentials
+from tests.kit.waiting import until
 
 
 def hashed(password: str) -> str:
@@ -146,3 +151,39 @@ def test_passwords_that_bcrypt_would_choke_on_are_compared_as_htpasswd_does() ->
     assert matches(long.encode(), bcrypt.hashpw(long.encode()[:72], bcrypt.gensalt(4)))
     assert not matches(b"secret\0", hashed("other").encode())
     assert not matches(os.urandom(50), hashed("other").encode())
+
+
+async def test_a_flood_of_made_up_users_does_not_keep_those_from_elsewhere_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[bytes] = []
+    origins: list[str] = []
+    go_on = threading.Event()
+
+    def slowly(password: bytes, hashed: bytes) -> bool:
+        asked.append(password)
+        go_on.wait(60)
+        return matches(password, hashed)
+
+    def note(address: str) -> str:
+        origins.append(address)
+        return address
+
+    monkeypatch.setattr("gateway_auth.authenticators.simple.matches", slowly)
+    # from here on nothing lies between a request and its place in the line
+    monkeypatch.setattr("gateway_auth.authenticators.simple.network_of", note)
+
+    async def sign_in(user: str, password: str, client: str) -> int:
+        body = {"headers": basic_credentials(user, password), "client": client}
+        return (await auth.post("/authenticate", json=body)).status_code
+
+    async with auth_client(simple={"users": {"alice": hashed("hers")}}) as auth:
+        flood = [asyncio.create_task(sign_in(f"nobody{number}", "guess", "192.0.2.1")) for number in range(120)]
+        await until(lambda: sum(task.done() for task in flood) == 120 - MOST_WAITING - 1)
+        alice = asyncio.create_task(sign_in("alice", "hers", "198.51.100.1"))
+        await until(lambda: "198.51.100.1" in origins)
+        go_on.set()
+        assert await alice == 200
+        answers = Counter(await asyncio.gather(*flood))
+    assert answers == {503: 120 - MOST_WAITING - 1, 401: MOST_WAITING + 1}
+    assert asked.index(b"hers") <= 3

@@ -99,11 +99,11 @@ class Throttle:
         return self._settings.free_failures, self._settings.free_failures * ADDRESS_FACTOR
 
     def _keys(self, user: str, address: str) -> tuple[Key, Key]:
-        where = _network(address)
+        where = network_of(address)
         return (user, where), (where,)
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """Whoever has one IPv6 address has all of its /64."""
     try:
         parsed = ipaddress.ip_address(address)
