@@ -23,6 +23,15 @@ class HeaderOfProxy(Authenticator):
         return User(user, groups=request.query.getall("group", []), admin=request.cookies.get("role") == "admin")
 
 
+class CookieOfPortal(Authenticator):
+    """Behind a portal whose cookie says who it is."""
+
+    async def authenticate(self, request: Any) -> User:
+        if "portal" not in request.cookies:
+            raise unauthorized("Portal")
+        return User(request.cookies["portal"])
+
+
 class SaysMore(HeaderOfProxy):
     """Puts on the user what the operator's options look at, and things of its own."""
 
@@ -105,6 +114,8 @@ class Broken(Authenticator):
             await asyncio.create_task(exits())
         if self.how == "answers 502":
             raise web.HTTPBadGateway
+        if self.how == "says why":
+            raise web.HTTPInternalServerError(reason="Ask for the role dask_gateway_developer")
         if self.how == "returns text":
             return "alice"
         raise RuntimeError("secret of the operator")

@@ -1,17 +1,24 @@
 """Users who are known by something else than the Authorization header: only auth knows where it looks."""
 
 import httpx
+import pytest
+from fastapi import FastAPI
 
 from gateway_auth.app import create_app as create_auth_app
 from gateway_common.configuration.groups import KubeSettings
 from gateway_common.configuration.model import Configuration
 from tests.kit.api import INSTANCE, running_api
 
-AUTH = {"authenticator": "custom", "custom": {"class_name": "tests.kit.operators_authenticators.HeaderOfProxy"}}
+
+def auth_by(name: str, **traits: str) -> FastAPI:
+    """Auth with one of the operators' classes of the kit."""
+    custom = {"class_name": f"tests.kit.operators_authenticators.{name}", "config": traits}
+    auth = {"authenticator": "custom", "custom": custom}
+    return create_auth_app(Configuration.model_validate({"instance": INSTANCE, "auth": auth}))
 
 
 async def test_every_request_without_a_session_is_asked_about(kube: KubeSettings, namespace: str) -> None:
-    auth = create_auth_app(Configuration.model_validate({"instance": INSTANCE, "auth": AUTH}))
+    auth = auth_by("HeaderOfProxy")
     async with auth.router.lifespan_context(auth), running_api(kube, namespace, auth=auth) as api:
         alice = api.client()
         first = await alice.get("/api/v2/me?group=a&group=b", headers={"x-remote-user": "alice"})
@@ -28,10 +35,7 @@ async def test_every_request_without_a_session_is_asked_about(kube: KubeSettings
 
 
 async def test_options_see_what_the_class_has_put_on_the_user(kube: KubeSettings, namespace: str) -> None:
-    custom = {"class_name": "tests.kit.operators_authenticators.SaysMore"}
-    auth = create_auth_app(
-        Configuration.model_validate({"instance": INSTANCE, "auth": {"authenticator": "custom", "custom": custom}})
-    )
+    auth = auth_by("SaysMore")
     async with (
         auth.router.lifespan_context(auth),
         running_api(kube, namespace, auth=auth, cluster_options="tests.kit.api_options:by_profile") as api,
@@ -42,8 +46,49 @@ async def test_options_see_what_the_class_has_put_on_the_user(kube: KubeSettings
             assert offered["spec"]["options"] == ["small", "large"]
 
 
+async def test_a_portals_cookie_is_good_for_programs_and_for_no_page(kube: KubeSettings, namespace: str) -> None:
+    auth = auth_by("CookieOfPortal")
+    async with auth.router.lifespan_context(auth), running_api(kube, namespace, auth=auth) as api:
+        cookie = {"cookie": "portal=alice"}
+        for site in ("cross-site", "same-site", "same-origin", "none"):
+            page = {**cookie, "sec-fetch-site": site, "sec-fetch-mode": "cors"}
+            assert (await api.client().post("/api/v1/clusters/", json={}, headers=page)).status_code == 401
+            assert (await api.client().get("/api/v2/me", headers=page)).status_code == 401
+        program = await api.client().get("/api/v2/me", headers=cookie)
+        assert program.json()["name"] == "alice"
+
+
+@pytest.mark.parametrize(
+    ("sender", "status"),
+    [
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, 401),
+        ({"user-agent": "Mozilla/5.0", "origin": "https://elsewhere.example"}, 401),
+        ({"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors", "origin": "http://gateway"}, 201),
+        ({}, 201),
+    ],
+)
+async def test_what_a_proxy_adds_does_not_count_for_pages_of_other_sites(
+    kube: KubeSettings, namespace: str, sender: dict[str, str], status: int
+) -> None:
+    auth = auth_by("HeaderOfProxy")
+    async with auth.router.lifespan_context(auth), running_api(kube, namespace, auth=auth) as api:
+        headers = {"x-remote-user": "alice", **sender}
+        assert (await api.client().post("/api/v1/clusters/", json={}, headers=headers)).status_code == status
+
+
+async def test_the_words_of_a_class_that_gives_up_reach_the_user(kube: KubeSettings, namespace: str) -> None:
+    auth = auth_by("Broken", how="says why")
+    async with auth.router.lifespan_context(auth), running_api(kube, namespace, auth=auth) as api:
+        answer = await api.client().get("/api/v1/clusters/")
+        page = await api.client().get(
+            "/dashboards/access", headers={"x-forwarded-uri": f"/clusters/{namespace}.x/status"}
+        )
+    assert (answer.status_code, answer.json()) == (500, {"error": "Ask for the role dask_gateway_developer"})
+    assert (page.status_code, page.json()) == (500, {"error": "Ask for the role dask_gateway_developer"})
+
+
 async def test_headers_that_auth_does_not_read_are_the_callers_mistake(kube: KubeSettings, namespace: str) -> None:
-    auth = create_auth_app(Configuration.model_validate({"instance": INSTANCE, "auth": AUTH}))
+    auth = auth_by("HeaderOfProxy")
     async with auth.router.lifespan_context(auth), running_api(kube, namespace, auth=auth) as api:
         answer = await api.client().get("/api/v2/me", headers={"x-remote-user": "a" * 3_000_000})
     assert (answer.status_code, answer.json()) == (422, {"error": "The request's headers are too long"})

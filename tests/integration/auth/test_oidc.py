@@ -70,7 +70,7 @@ async def test_a_token_says_who_it_is(issuer: OidcIssuer) -> None:
 @pytest.mark.parametrize(
     ("settings", "claims", "principal"),
     [
-        ({"username_claim": "email"}, {"email": "a@x.org"}, ("a@x.org", [], False)),
+        ({"username_claim": "email"}, {"email": "a@x.org", "email_verified": True}, ("a@x.org", [], False)),
         ({"username_claim": "https://x/name"}, {"https://x/name": "al"}, ("al", [], False)),
         ({"username_claim": "who.name"}, {"who": {"name": "al"}}, ("al", [], False)),
         ({"groups_claim": "realm.roles"}, {"realm": {"roles": ["a"]}}, ("alice", ["a"], False)),
@@ -92,10 +92,21 @@ async def test_claims_are_read_as_configured(
 
 async def test_claims_that_do_not_fit_are_refused(issuer: OidcIssuer) -> None:
     async with auth_of(issuer, username_claim="email") as client:
-        for claims in ({}, {"email": 7}, {"email": ""}, {"email": "a@x", "email_verified": False}):
-            assert await is_refused(client, issuer.token(**claims))
+        for email in (None, 7, ""):
+            assert await is_refused(client, issuer.token(email=email, email_verified=True))
         for groups in ({"a": 1}, [1], 7):
-            assert await is_refused(client, issuer.token(email="a@x", groups=groups))
+            assert await is_refused(client, issuer.token(email="a@x", email_verified=True, groups=groups))
+
+
+async def test_an_address_is_a_name_only_where_the_issuer_has_verified_it(issuer: OidcIssuer) -> None:
+    async with auth_of(issuer, username_claim="email") as client:
+        for unverified in (None, False, "false", 0, 1, "yes"):
+            assert await is_refused(client, issuer.token(email="a@x", email_verified=unverified))
+        for verified in (True, "true"):
+            answer = await ask(client, issuer.token(email="a@x", email_verified=verified))
+            assert answer.json()["principal"]["name"] == "a@x"
+    async with auth_of(issuer, username_claim="email", accept_unverified_email=True) as client:
+        assert (await ask(client, issuer.token(email="a@x"))).json()["principal"]["name"] == "a@x"
 
 
 async def test_tokens_that_are_not_for_us_or_not_for_now_are_refused(issuer: OidcIssuer) -> None:

@@ -90,6 +90,13 @@ async def test_a_class_that_fails_is_not_the_users_fault_and_the_log_says_why(
     assert "Broken" in caplog.text
 
 
+async def test_a_class_that_gives_up_in_its_own_words_is_quoted_with_its_status() -> None:
+    async with auth_client(**custom("Broken", how="says why")) as client:
+        answer = await ask(client)
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "Ask for the role dask_gateway_developer", "from_class": True}
+
+
 async def test_a_request_that_hangs_is_ended() -> None:
     hanging.clear()
     async with auth_client(**custom("Broken", timeout=0.2, how="hangs")) as client:

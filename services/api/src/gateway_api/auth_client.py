@@ -8,7 +8,13 @@ from typing import Any, TypeVar
 import httpx
 import orjson
 
-from gateway_api.errors import AuthenticationRequired, InvalidRequest, TemporarilyUnavailable, TooManyAttempts
+from gateway_api.errors import (
+    AuthenticationRequired,
+    AuthenticatorFailed,
+    InvalidRequest,
+    TemporarilyUnavailable,
+    TooManyAttempts,
+)
 from gateway_common.principal import Principal
 from gateway_common.request_id import HEADER, choose_request_id
 
@@ -154,6 +160,8 @@ def _understood(answer: httpx.Response, read: Callable[[Mapping[str, Any]], T]) 
     document = _document(answer)
     if answer.status_code == 422:
         raise InvalidRequest(str(document.get("error", "")))
+    if document.get("from_class") is True:
+        raise AuthenticatorFailed(answer.status_code, str(document.get("error", "")))
     _require_ok(answer)
     try:
         return read(document)

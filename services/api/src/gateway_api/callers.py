@@ -7,13 +7,13 @@
 An endpoint that takes none of them is open to everybody.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from gateway_api.auth_client import UserRequest
-from gateway_api.browsers import inert, is_browser
+from gateway_api.browsers import inert, is_browser, is_from_another_site
 from gateway_api.client_address import client_address
 from gateway_api.clusters.record import Record
 from gateway_api.clusters.tokens import ClusterTokens
@@ -22,6 +22,7 @@ from gateway_api.envelope import add_response_header
 from gateway_api.errors import AuthenticationRequired
 from gateway_api.sessions.service import Login, SessionService
 from gateway_common.principal import Principal
+from gateway_common.request_id import HEADER
 
 TOKEN_SCHEME = "token"  # noqa: S105  # the name of the authentication scheme
 
@@ -51,11 +52,24 @@ async def current_user(request: Request) -> Principal:
 
 async def _user_of_page(sessions: SessionService, request: Request) -> Principal:
     """The user whose credentials a page's script has sent: what the browser would send by itself does not count."""
+    asked = user_request(request)
     try:
-        identity = await sessions.identify(user_request(request), None)
+        identity = await sessions.identify(replace(asked, headers=_set_by_page(request)), None)
     except AuthenticationRequired as error:
         raise AuthenticationRequired(inert(error.challenges)) from error
     return identity if isinstance(identity, Principal) else identity.principal
+
+
+def _set_by_page(request: Request) -> dict[str, str]:
+    """The headers that a page's script may have set, or a proxy on the way: never a cookie.
+
+    Of another site's pages, forms among them, only the credentials that they know themselves: what a proxy adds, it
+    adds to everything that comes from the user's browser.
+    """
+    headers = {name: value for name, value in request.headers.items() if name != "cookie"}
+    if not is_from_another_site(headers.get("host", ""), request.method, headers):
+        return headers
+    return {name: headers[name] for name in ("authorization", HEADER.lower()) if name in headers}
 
 
 async def token_of_cluster(cluster: str, request: Request) -> ClusterToken:

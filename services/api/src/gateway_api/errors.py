@@ -6,6 +6,7 @@
         │   ├── NamespaceMissing
         │   └── BodyTooLarge
         ├── AuthenticationRequired    .challenges: what would be accepted
+        ├── AuthenticatorFailed       .status: the operator's class gives up, in words of its own
         ├── TooManyAttempts           .retry_after: too many sign-ins have failed
         ├── PermissionDenied          known, but not allowed
         ├── ClusterNotFound
@@ -50,6 +51,17 @@ class AuthenticationRequired(RequestRefused):
     def __init__(self, challenges: tuple[str, ...]) -> None:
         super().__init__("Authentication required")
         self.challenges = challenges
+
+
+class AuthenticatorFailed(RequestRefused):
+    """The operator's class does not say who is calling, and has chosen the answer: its words, and a `status` from 500.
+
+    One that is only away for a while is TemporarilyUnavailable.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class TooManyAttempts(RequestRefused):

@@ -13,6 +13,7 @@ from starlette.types import Scope
 
 from gateway_api.errors import (
     AuthenticationRequired,
+    AuthenticatorFailed,
     BodyTooLarge,
     ClusterFailedToStart,
     ClusterNotFound,
@@ -60,6 +61,7 @@ STATUS_OF: dict[type[RequestRefused], int] = {
 def add_error_handlers(app: FastAPI) -> None:
     """Translate the errors of the rules, of Kubernetes and of the framework."""
     app.exception_handler(RequestRefused)(_refused)
+    app.exception_handler(AuthenticatorFailed)(_authenticator_failed)
     app.exception_handler(InvalidConfig)(_invalid_config)
     app.exception_handler(KubeError)(_kubernetes)
     app.exception_handler(HTTPException)(_framework)
@@ -77,6 +79,11 @@ async def _refused(_: Request, error: Exception) -> Response:
     if isinstance(error, TemporarilyUnavailable | TooManyAttempts):
         response.headers["Retry-After"] = _seconds(error.retry_after)
     return response
+
+
+async def _authenticator_failed(_: Request, error: Exception) -> Response:
+    assert isinstance(error, AuthenticatorFailed)
+    return _answer(error.status, str(error))
 
 
 async def _invalid_config(_: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ from gateway_auth.authenticators.base import UserRequest
 from gateway_auth.outcomes import Refused
 from gateway_auth.schemas import (
     AuthenticateRequest,
+    ClassErrorModel,
     ErrorModel,
     FinishedLoginModel,
     FinishLoginRequest,
@@ -63,10 +64,18 @@ _refused: Responses = {
         "description": "Whoever could say who the user is does not answer. `Retry-After` says when to try again.",
     },
 }
+_failed: Responses = {
+    "5XX": {"model": ClassErrorModel, "description": "The operator's class gives up, in words that are for the user."}
+}
 _no_login: Responses = {404: {"model": ErrorModel, "description": "Browsers can't sign in by redirect here."}}
 
 
-@router.post("/authenticate", summary="Authenticate a user's request", response_model=SessionModel, responses=_refused)
+@router.post(
+    "/authenticate",
+    summary="Authenticate a user's request",
+    response_model=SessionModel,
+    responses=_refused | _failed,
+)
 async def authenticate(body: AuthenticateRequest, service: Service) -> SessionModel | Response:
     """Take the headers of a user's request and answer who it is, with a session token, or the challenge."""
     request = UserRequest(body.method, body.path, body.query, body.headers, body.client)

@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from gateway_auth.outcomes import SourceUnavailable
+from gateway_auth.outcomes import ClassFailure, SourceUnavailable
 from gateway_auth.service import NoLogin, TooManyAttempts
 from gateway_auth.signer import TokenTooLarge
 from gateway_auth.user_name import InvalidUserName
@@ -18,6 +18,7 @@ def add_error_handlers(app: FastAPI) -> None:
     app.exception_handler(InvalidUserName)(_unprocessable)
     app.exception_handler(TokenTooLarge)(_unprocessable)
     app.exception_handler(SourceUnavailable)(_unavailable)
+    app.exception_handler(ClassFailure)(_class_failure)
     app.exception_handler(TooManyAttempts)(_too_many)
     app.exception_handler(NoLogin)(_no_login)
     app.exception_handler(RequestValidationError)(_invalid_body)
@@ -31,6 +32,11 @@ async def _unprocessable(_: Request, error: Exception) -> JSONResponse:
 async def _unavailable(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, SourceUnavailable)
     return _later(503, error, error.retry_after)
+
+
+async def _class_failure(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ClassFailure)
+    return JSONResponse({"error": str(error), "from_class": True}, status_code=error.status)
 
 
 async def _too_many(_: Request, error: Exception) -> JSONResponse:

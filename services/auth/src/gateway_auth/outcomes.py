@@ -44,3 +44,11 @@ class SourceUnavailable(GatewayError):
     def __init__(self, message: str, retry_after: float = 2.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class ClassFailure(SourceUnavailable):
+    """An operator's class gives up in words of its own, which are for the user; `status` is the one that it chose."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status

@@ -145,6 +145,12 @@ class ErrorModel(BaseModel):
     error: str = Field(examples=["Authentication required"])
 
 
+class ClassErrorModel(ErrorModel):
+    """What the operator's class says, in its own words."""
+
+    from_class: bool
+
+
 class UnexpectedErrorModel(ErrorModel):
     """An unexpected failure, with the request id to look for in the log."""
 

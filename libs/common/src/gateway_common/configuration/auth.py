@@ -179,6 +179,12 @@ class OidcSettings(SettingsGroup):
         description="The claim with the user's name, with dots for claims within claims. Choose one that users can't "
         "change themselves.",
     )
+    accept_unverified_email: bool = setting(
+        False,
+        values="gateway.auth.oidc.acceptUnverifiedEmail",
+        description="Where `username_claim` is `email`: take an address of which the issuer does not say, by "
+        "`email_verified`, that it is the user's. Only for issuers at which nobody can choose an address.",
+    )
     groups_claim: str = setting(
         "groups", values="gateway.auth.oidc.groupsClaim", description="The claim with the user's groups. Empty: none."
     )

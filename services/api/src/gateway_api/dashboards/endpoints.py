@@ -8,7 +8,13 @@ from gateway_api.dashboards.access import Allowed, DashboardAccess, Redirect
 from gateway_api.dashboards.pages import page
 from gateway_api.dashboards.visit import NoDashboard, Visit
 from gateway_api.direct_route import DirectRoute
-from gateway_api.errors import AuthenticationRequired, ClusterNotFound, InvalidRequest, PermissionDenied
+from gateway_api.errors import (
+    AuthenticationRequired,
+    AuthenticatorFailed,
+    ClusterNotFound,
+    InvalidRequest,
+    PermissionDenied,
+)
 from gateway_api.responses import json_response
 
 #: For Traefik and for browsers: no part of the REST API, and so not in its document.
@@ -35,6 +41,8 @@ async def access(request: Request) -> Response:
         return _refusal(visit, 403, "Not your cluster", str(error))
     except ClusterNotFound as error:
         return _refusal(visit, 404, "No such cluster", str(error))
+    except AuthenticatorFailed as error:
+        return _refusal(visit, error.status, "Not signed in", str(error))
 
 
 @router.get("/oauth_callback")

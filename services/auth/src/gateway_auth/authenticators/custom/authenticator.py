@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Coroutine
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -12,7 +13,7 @@ from dask_gateway_server.models import User
 from gateway_auth.authenticators.base import UserRequest
 from gateway_auth.authenticators.custom.loop_thread import LoopThread
 from gateway_auth.authenticators.custom.request import CustomRequest
-from gateway_auth.outcomes import Accepted, Refused, SourceUnavailable
+from gateway_auth.outcomes import Accepted, ClassFailure, Refused, SourceUnavailable
 from gateway_common.errors import InvalidConfig
 from gateway_common.principal import Principal
 
@@ -74,7 +75,9 @@ class CustomAuthenticator:
             if error.status < 500:
                 challenges = tuple(error.headers.getall("WWW-Authenticate", ()))
                 return Refused(challenges, f"{type(self._class).__name__} answered {error.status}", attempted)
-            logger.warning("%s answered %d", type(self._class).__name__, error.status)
+            logger.warning("%s answered %d: %s", type(self._class).__name__, error.status, error.reason)
+            if error.reason != HTTPStatus(error.status).phrase:
+                raise ClassFailure(error.status, error.reason) from error
         except SourceUnavailable:
             raise
         except TimeoutError:

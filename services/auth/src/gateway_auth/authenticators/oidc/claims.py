@@ -36,11 +36,17 @@ def read_principal(claims: Mapping[str, Any], settings: OidcSettings) -> Princip
     name = find_claim(claims, settings.username_claim)
     if not isinstance(name, str) or not name:
         raise UnfitClaims(f"its claim {settings.username_claim} is no name")
-    if settings.username_claim == "email" and claims.get("email_verified") is False:
-        raise UnfitClaims("the issuer has not verified the address that is the user's name")
+    if settings.username_claim == "email" and not _is_verified(claims, settings):
+        raise UnfitClaims("its email is not verified, or does not say so: see gateway.auth.oidc.acceptUnverifiedEmail")
     groups = _groups(claims, settings)
     admin = bool(settings.admin_claim) and find_claim(claims, settings.admin_claim) is True
     return Principal(name, groups, admin or not set(settings.admin_groups).isdisjoint(groups))
+
+
+def _is_verified(claims: Mapping[str, Any], settings: OidcSettings) -> bool:
+    """By OpenID Connect Core 5.1 it is a boolean; some issuers write text."""
+    said = claims.get("email_verified")
+    return settings.accept_unverified_email or said is True or said == "true"
 
 
 def find_claim(claims: Mapping[str, Any], name: str) -> Any:
