@@ -53,7 +53,9 @@ _BACKEND = _object(
     port=_PORT,
     weight={"type": "integer", "default": 1},
 )
-_HEADERS = _object(set=_list(_object("name", "value", name=_TEXT, value={"type": "string", "maxLength": 4096})))
+_HEADERS = _object(
+    set=_list(_object("name", "value", name=_TEXT, value={"type": "string", "maxLength": 4096})), remove=_list(_TEXT)
+)
 _REWRITTEN = _object(
     "type",
     type=_one_of("ReplaceFullPath", "ReplacePrefixMatch"),

@@ -13,6 +13,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from dask_gateway import BasicAuth, Gateway, GatewayCluster
+from gateway_common.configuration.services import HEADERS_OF_THE_HOST
 from gateway_local.gateway import LocalGateway, LocalSettings
 from tests.kit.browser import running_browser
 from tests.kit.credentials import basic_credentials
@@ -41,7 +42,13 @@ def pages_of_the_owner() -> Callable[..., None]:
             def get(self) -> None:
                 self.write("<!doctype html><title>hostile</title><p>hello</p>")
 
-        dask_scheduler.http_application.add_handlers(".*", [(r"/echo", Echo), (r"/hostile", Hostile)])
+        class Claims(RequestHandler):
+            def get(self) -> None:
+                for name in self.get_query_arguments("header"):
+                    self.set_header(name, "of the user's program")
+
+        handlers = [(r"/echo", Echo), (r"/hostile", Hostile), (r"/claims", Claims)]
+        dask_scheduler.http_application.add_handlers(".*", handlers)
 
     return install
 
@@ -140,6 +147,14 @@ async def test_answers_carry_what_keeps_browsers_safe(pages: str) -> None:
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "same-origin"
     assert headers["content-security-policy"] == "frame-ancestors 'self'"
+
+
+async def test_a_users_program_does_not_speak_for_the_host(pages: str) -> None:
+    names = [*HEADERS_OF_THE_HOST, "Content-Security-Policy", "X-Own"]
+    async with program("alice") as client:
+        headers = (await client.get(f"{pages}/claims", params={"header": names})).headers
+    assert {name for name in names if headers.get(name) == "of the user's program"} == {"X-Own"}
+    assert not {name for name in HEADERS_OF_THE_HOST if name in headers}
 
 
 async def test_signing_out_takes_the_cookie(pages: str) -> None:
@@ -245,4 +260,30 @@ async def test_a_hostile_page_can_not_act_on_the_api_in_the_visitors_name(
     )
     assert "alice" not in framed
     assert "Authentication required" in framed
+    await context.close()
+
+
+async def test_a_hostile_page_gets_the_swagger_ui_into_no_frame_and_no_window_of_its_own(
+    browser: Browser, gateway: LocalGateway, pages: str
+) -> None:
+    """A script could read what is typed there: it is a page of the same origin."""
+    context = await browser.new_context(http_credentials={"username": "alice", "password": PASSWORD})
+    page = await context.new_page()
+    await page.goto(f"{pages}/hostile")
+    swagger_ui = f"{gateway.address}/docs"
+    framed = await page.evaluate(
+        """(address) => new Promise((resolve) => {
+            const frame = document.createElement("iframe");
+            frame.onload = () => resolve(frame.contentDocument !== null);
+            frame.src = address;
+            document.body.append(frame);
+        })""",
+        swagger_ui,
+    )
+    assert framed is False
+    async with context.expect_page() as opened:
+        await page.evaluate("(address) => { window.other = window.open(address) }", swagger_ui)
+    other = await opened.value
+    await other.wait_for_selector("#swagger-ui .information-container")
+    assert await page.evaluate("window.other.closed"), "it has no hold on that window any more"
     await context.close()

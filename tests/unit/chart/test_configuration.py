@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import helm_python
+import pytest
 import yaml
 
 from gateway_api.options.service import OptionsService
 from gateway_common.configuration.loading import configured_files, load_configuration
 from gateway_common.configuration.model import Configuration
+from gateway_common.configuration.services import DashboardsGroup
 from gateway_common.manifests.installation import installation_of
 from gateway_common.principal import Principal
 from tests.kit.chart import CHART, FULLNAME, Manifest, find, operators_values, pods, render
@@ -226,3 +228,11 @@ def test_a_controller_that_is_given_time_to_finish_is_not_killed_before() -> Non
         for seconds in (1, 60)
     }
     assert grace == {1: 10, 60: 65}
+
+
+@pytest.mark.parametrize("ancestors", [[], ["'self'", "https://lab.example.org"]])
+def test_what_traefik_does_with_headers_of_dashboards_is_what_the_configuration_says(ancestors: list[str]) -> None:
+    manifests = render({"gateway": {"dashboards": {"frameAncestors": ancestors}}})
+    config = yaml.safe_load(find(manifests, "ConfigMap", f"traefik-{FULLNAME}")["data"]["gateway.yaml"])
+    headers = config["http"]["middlewares"]["dashboard-headers"]["headers"]
+    assert headers == {"customResponseHeaders": DashboardsGroup(frame_ancestors=ancestors).headers}

@@ -31,11 +31,12 @@ def checked(manifest: Manifest) -> Manifest:
 
 @pytest.mark.parametrize(("prefix", "path"), [("", "/clusters/dask.c0ffee"), ("/gw", "/gw/clusters/dask.c0ffee")])
 def test_the_web_route_leads_from_the_public_path_to_the_dashboard(prefix: str, path: str) -> None:
-    installation = replace(INSTALLATION, proxy_prefix=prefix, dashboard_headers={"X-Content-Type-Options": "nosniff"})
+    changed = {"X-Content-Type-Options": "nosniff", "Clear-Site-Data": ""}
+    installation = replace(INSTALLATION, proxy_prefix=prefix, dashboard_headers=changed)
     route = checked(build_http_route(installation, gateway_api(dashboard_filters=[ACCESS]), NAME))
     assert (route["apiVersion"], route["kind"]) == ("gateway.networking.k8s.io/v1", "HTTPRoute")
     assert route["metadata"]["name"] == "dask-c0ffee"
-    headers = [{"name": "X-Content-Type-Options", "value": "nosniff"}]
+    headers = {"set": [{"name": "X-Content-Type-Options", "value": "nosniff"}], "remove": ["Clear-Site-Data"]}
     assert route["spec"] == {
         "parentRefs": [{"name": "edge"}],
         "rules": [
@@ -43,7 +44,7 @@ def test_the_web_route_leads_from_the_public_path_to_the_dashboard(prefix: str, 
                 "matches": [{"path": {"type": "PathPrefix", "value": path}}],
                 "filters": [
                     ACCESS,
-                    {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": headers}},
+                    {"type": "ResponseHeaderModifier", "responseHeaderModifier": headers},
                     REWRITE,
                 ],
                 "backendRefs": [{"name": "dask-c0ffee", "port": 8787}],

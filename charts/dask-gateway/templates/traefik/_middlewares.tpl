@@ -17,10 +17,28 @@ dashboard-access:
 {{- end }}
 dashboard-headers:
   headers:
-    contentTypeNosniff: true
-    referrerPolicy: same-origin
+    # what is empty is taken away: as DashboardsGroup.headers of the configuration has it, a test compares the two
     customResponseHeaders:
+      Accept-CH: ""
+      Access-Control-Allow-Credentials: ""
+      Access-Control-Allow-Headers: ""
+      Access-Control-Allow-Methods: ""
+      Access-Control-Allow-Origin: ""
+      Access-Control-Expose-Headers: ""
+      Alt-Svc: ""
+      Clear-Site-Data: ""
+      NEL: ""
+      Report-To: ""
+      Reporting-Endpoints: ""
+      Service-Worker-Allowed: ""
+      Set-Login: ""
+      Strict-Transport-Security: ""
+      Use-As-Dictionary: ""
+      WWW-Authenticate: ""
       Content-Security-Policy: frame-ancestors {{ join " " $dashboards.frameAncestors | default "'none'" }}
+      Cross-Origin-Opener-Policy: unsafe-none
+      Referrer-Policy: same-origin
+      X-Content-Type-Options: nosniff
 clusters-prefix:
   stripPrefixRegex:
     regex: [{{ printf "%s/clusters/[a-zA-Z0-9.-]+" $prefix | quote }}]

@@ -13,6 +13,13 @@ ASSETS = "/docs/assets"
 
 #: Swagger UI's own icon is on its site.
 _NO_ICON = "data:,"
+#: People type passwords here. Users' pages on the same host get it neither into a frame nor into a window of theirs.
+_HEADERS = {
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 def add_docs(app: FastAPI, prefix: str) -> None:
@@ -24,6 +31,7 @@ def add_docs(app: FastAPI, prefix: str) -> None:
         swagger_css_url=f"{prefix}{ASSETS}/swagger-ui.css",
         swagger_favicon_url=_NO_ICON,
     )
+    page.headers.update(_HEADERS)
 
     @app.get(PAGE, include_in_schema=False)
     async def swagger_ui() -> HTMLResponse:

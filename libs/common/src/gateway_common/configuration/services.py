@@ -54,6 +54,29 @@ class ApiGroup(SettingsGroup):
     )
 
 
+#: What speaks for a whole host, or asks for a password in its name. Pages of clusters come from users' programs, and
+#: theirs is a path only. Not Set-Cookie: a page's script could do the same, and Jupyter beside a scheduler needs it.
+#: A filter of the Gateway API removes no more than sixteen.
+HEADERS_OF_THE_HOST = (
+    "Accept-CH",
+    "Access-Control-Allow-Credentials",
+    "Access-Control-Allow-Headers",
+    "Access-Control-Allow-Methods",
+    "Access-Control-Allow-Origin",
+    "Access-Control-Expose-Headers",
+    "Alt-Svc",
+    "Clear-Site-Data",
+    "NEL",
+    "Report-To",
+    "Reporting-Endpoints",
+    "Service-Worker-Allowed",
+    "Set-Login",
+    "Strict-Transport-Security",
+    "Use-As-Dictionary",
+    "WWW-Authenticate",
+)
+
+
 class DashboardsGroup(SettingsGroup):
     """Who sees the web pages of clusters."""
 
@@ -86,10 +109,13 @@ class DashboardsGroup(SettingsGroup):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What answers of clusters' pages carry, so that browsers do no more with them than show them."""
+        """What answers of clusters' pages carry, so that browsers do no more with them than show them. Empty: never."""
         ancestors = " ".join(self.frame_ancestors) or "'none'"
         return {
+            **dict.fromkeys(HEADERS_OF_THE_HOST, ""),
             "Content-Security-Policy": f"frame-ancestors {ancestors}",
+            # not that of the Swagger UI: browsers then let no such page into its window
+            "Cross-Origin-Opener-Policy": "unsafe-none",
             "Referrer-Policy": "same-origin",
             "X-Content-Type-Options": "nosniff",
         }

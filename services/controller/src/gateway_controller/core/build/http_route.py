@@ -34,11 +34,15 @@ def build_http_route(installation: Installation, gateway_api: GatewayApiGroup, c
 
 
 def _own_filters(installation: Installation) -> list[dict[str, Any]]:
-    headers = [{"name": name, "value": value} for name, value in installation.dashboard_headers.items()]
+    headers = installation.dashboard_headers
     rewrite = {
         "type": "URLRewrite",
         "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}},
     }
     if not headers:
         return [rewrite]
-    return [{"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": headers}}, rewrite]
+    modifier = {
+        "set": [{"name": name, "value": value} for name, value in headers.items() if value],
+        "remove": [name for name, value in headers.items() if not value],
+    }
+    return [{"type": "ResponseHeaderModifier", "responseHeaderModifier": modifier}, rewrite]
