@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway_api.options.service import LONGEST_OPTIONS
 from gateway_common.configuration.groups import KubeSettings
 from gateway_common.model import Phase
 from gateway_common.names import CLUSTER_LABEL, INSTANCE_LABEL, ClusterName, parse_cluster_name
@@ -388,3 +389,21 @@ async def test_a_cluster_that_has_run_or_was_stopped_is_no_error_to_who_waits_fo
     answer = await alice.get(f"/api/v1/clusters/{cluster}?wait")
 
     assert (answer.status_code, answer.json()["status"]) == (200, shown)
+
+
+@pytest.mark.usefixtures("audited")
+async def test_what_is_stored_of_a_users_wishes_has_a_limit(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    alice = api.user("alice")
+    long = {"environment": {"A": "x" * LONGEST_OPTIONS}}
+    answer = await alice.post("/api/v1/clusters/", json={"cluster_options": long})
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("cluster_options: at most 65536 bytes are taken")
+    assert "environment" in answer.json()["error"]
+
+    wrong = {"environment": "é" * (LONGEST_OPTIONS // 4)}
+    assert (await alice.post("/api/v1/clusters/", json={"cluster_options": wrong})).status_code == 422
+    entries = [record.getMessage() for record in caplog.records if record.name == "dask_gateway.audit"]
+    assert max(map(len, entries)) < 3000
+
+    most = {"environment": {"A": "x" * (LONGEST_OPTIONS - 100)}}
+    assert (await alice.post("/api/v1/clusters/", json={"cluster_options": most})).status_code == 201

@@ -12,6 +12,9 @@ from gateway_common.audit import audit
 from gateway_common.errors import GatewayError
 from gateway_common.principal import Principal
 
+#: A refusal may quote what was sent.
+LONGEST_REASON = 1000
+
 
 @dataclass(slots=True)
 class Entry:
@@ -37,4 +40,4 @@ def audited(request: Request, event: str, caller: Principal | ClusterToken, clus
         reason = str(error)
         raise
     finally:
-        audit(event, outcome, user=user, cluster=entry.cluster[:320], client=client, reason=reason)
+        audit(event, outcome, user=user, cluster=entry.cluster[:320], client=client, reason=reason[:LONGEST_REASON])

@@ -1,7 +1,8 @@
-"""Deletes the records of clusters that were over long ago (K-024)."""
+"""Deletes the records of clusters that were over long ago (K-024), and those that a user has too many of."""
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import islice
@@ -20,14 +21,18 @@ logger = logging.getLogger(__name__)
 
 
 class Cleanup:
-    """Looks for old records every `period` seconds; `max_age` is in seconds since a cluster's end."""
+    """Looks for records every `period` seconds.
+
+    `max_age` is in seconds since a cluster's end, `most` how many records a user may have.
+    """
 
     def __init__(
-        self, client: KubeClient, informers: Informers, *, max_age: float, period: float, clock: Clock
+        self, client: KubeClient, informers: Informers, *, max_age: float, most: int, period: float, clock: Clock
     ) -> None:
         self._client = client
         self._informers = informers
         self._max_age = max_age
+        self._most = most
         self._period = period
         self._clock = clock
 
@@ -41,10 +46,9 @@ class Cleanup:
             await asyncio.sleep(self._period)
 
     async def sweep(self) -> None:
-        """Delete every record that is too old now; raises KubeError when a whole page of them can't be deleted."""
-        before = self._clock() - self._max_age
-        old = iter([cluster for cluster in self._informers.clusters.values() if _ended_before(cluster, before)])
-        while page := list(islice(old, PAGE)):
+        """Delete every record that is too old or too many; raises KubeError when a whole page can't be deleted."""
+        unwanted = iter(find_unwanted(self._informers.clusters.values(), self._clock() - self._max_age, self._most))
+        while page := list(islice(unwanted, PAGE)):
             await self._delete(page)
 
     async def _delete(self, page: Iterable[Cluster]) -> None:
@@ -64,8 +68,18 @@ class Cleanup:
         logger.info("Deleted the record of cluster %s", cluster.full_name)
 
 
-def _ended_before(cluster: Cluster, timestamp: float) -> bool:
-    status = cluster.status
-    if not status.phase.is_terminal or cluster.deleting:
-        return False
-    return datetime.fromisoformat(status.completion_time or cluster.created).timestamp() < timestamp
+def find_unwanted(clusters: Iterable[Cluster], before: float, most: int) -> list[Cluster]:
+    """Those that ended before a time, in seconds since the epoch, and of each user the oldest beyond `most`."""
+    ended: defaultdict[str, list[Cluster]] = defaultdict(list)
+    for cluster in clusters:
+        if cluster.status.phase.is_terminal and not cluster.deleting:
+            ended[cluster.user].append(cluster)
+    unwanted: list[Cluster] = []
+    for records in ended.values():
+        records.sort(key=_end, reverse=True)
+        unwanted += (record for number, record in enumerate(records) if number >= most or _end(record) < before)
+    return unwanted
+
+
+def _end(cluster: Cluster) -> float:
+    return datetime.fromisoformat(cluster.status.completion_time or cluster.created).timestamp()

@@ -60,6 +60,7 @@ class Term:
             client,
             informers,
             max_age=group.completed_cluster_max_age,
+            most=group.completed_clusters_per_user,
             period=group.completed_cluster_cleanup_period,
             clock=clock,
         )

@@ -178,13 +178,20 @@ class ControllerGroup(SettingsGroup):
         traits="KubeController.completed_cluster_max_age",
         description="For which the record of a stopped or failed cluster is kept: users may want to know why.",
     )
+    completed_clusters_per_user: int = setting(
+        300,
+        ge=0,
+        unit="records",
+        values="controller.completedClustersPerUser",
+        description="Of stopped and failed clusters that are kept for each user at the most, the newest.",
+    )
     completed_cluster_cleanup_period: float = setting(
         600,
         gt=0,
         unit="seconds",
         values="controller.completedClusterCleanupPeriod",
         traits="KubeController.completed_cluster_cleanup_period",
-        description="Between two searches for records that are too old.",
+        description="Between two searches for records that are too old, or too many.",
     )
     backoff_base_delay: float = setting(
         0.1,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
+import orjson
+
 from dask_gateway_server.backends.base import PublicException
 from dask_gateway_server.backends.resolve import load_cluster_config_class
 from dask_gateway_server.models import User
@@ -32,6 +34,9 @@ logger = logging.getLogger(__name__)
 
 #: Combinations of groups that are remembered; of most configurations these are all that occur.
 MOST_COMBINATIONS = 256
+
+#: Bytes of a user's options as JSON. They are in the cluster's record, which is kept for a day.
+LONGEST_OPTIONS = 64 * 1024
 
 #: Exceptions by which the operator's code tells a user no, more often than that it is broken.
 _REFUSALS = (ValueError, PermissionError, PublicException)
@@ -89,6 +94,7 @@ class OptionsService:
         `notebook_image` is what the user's notebook runs in. Raises InvalidRequest with the text of what is wrong, also
         that of the operator's code, and InvalidConfig.
         """
+        _check_size(request)
         policy, declared = self._policy(principal)
         base = {**policy.backend, **from_notebook(self._configuration, notebook_image)}
         try:
@@ -190,3 +196,13 @@ def _user(principal: Principal) -> User:
     # a copy: code may change it
     vars(user).update(deepcopy(dict(principal.attributes)))
     return user
+
+
+def _check_size(request: Mapping[str, Any]) -> None:
+    sizes = {name: len(orjson.dumps(value)) for name, value in request.items()}
+    if sum(sizes.values()) > LONGEST_OPTIONS:
+        longest = max(sizes, key=sizes.__getitem__)
+        raise InvalidRequest(
+            f"cluster_options: at most {LONGEST_OPTIONS} bytes are taken, all of them together; "
+            f"{longest[:100]} alone has {sizes[longest]}"
+        )
