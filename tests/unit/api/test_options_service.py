@@ -1,5 +1,6 @@
 """What a user is offered, and which cluster follows: groups, namespaces, notebooks, code and declarations."""
 
+import asyncio
 import json
 import logging
 import threading
@@ -273,6 +274,52 @@ async def test_functions_of_configuration_code_are_named_as_in_the_code(caplog: 
     with pytest.raises(InvalidRequest, match=r"^no$"):
         await service(cluster_options=options).resolve(ALICE, {})
     assert caplog.messages == ["site_options failed for user 'alice': no"]
+
+
+def options_of(*lines: str) -> Any:
+    """What configuration code makes of `c.Backend.cluster_options`."""
+    code = "from dask_gateway_server.options import Options, String\n" + "\n".join(lines)
+    return run_code([CodeBlock("code", code)], values={}, settings={}).settings["cluster_options",]
+
+
+async def test_what_code_sets_in_c_while_a_cluster_is_made_is_for_that_cluster_alone() -> None:
+    options = options_of(
+        "c.KubeClusterConfig.worker_extra_pod_labels = {'all': 'yes'}",
+        "def site_options(user):",
+        "    c.KubeClusterConfig.image = f'{user.name}:1'",
+        "    c.KubeClusterConfig.worker_extra_pod_labels['user'] = user.name",
+        "    def handler(options):",
+        "        c.KubeClusterConfig.environment.update(WHO=user.name)",
+        "        assert c.KubeClusterConfig.worker_extra_pod_labels == {'all': 'yes', 'user': user.name}",
+        "        return {'worker_cores': 3} if user.name == 'alice' else {'image': 'handler:1'}",
+        "    return Options(handler=handler)",
+        "c.Backend.cluster_options = site_options",
+    )
+    gateway = service(cluster_options=options, backend={"image": "usual:1", "worker_memory": "1 G"})
+    for _ in range(2):
+        alices, bobs = await asyncio.gather(gateway.resolve(ALICE, {}), gateway.resolve(BOB, {}))
+        assert alices.config["image"] == "alice:1"
+        assert alices.config["worker_cores"] == 3
+        assert alices.config["worker_extra_pod_labels"] == {"all": "yes", "user": "alice"}
+        assert alices.config["environment"] == {"WHO": "alice"}
+        assert alices.config["worker_memory"] == 2**30
+        assert bobs.config["image"] == "handler:1", "what a handler answers wins"
+        assert bobs.config["environment"] == {"WHO": "bob"}
+
+
+async def test_what_code_only_reads_in_c_changes_nothing_and_other_settings_are_said_to_stay(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    options = options_of(
+        "def handler(options):",
+        "    dict(c.KubeClusterConfig.environment)",
+        "    c.KubeBackend.common_labels = {'a': 'b'}",
+        "    return {}",
+        "c.Backend.cluster_options = Options(handler=handler)",
+    )
+    chosen = await service(cluster_options=options, backend={"environment": {"A": "1"}}).resolve(ALICE, {})
+    assert chosen.config["environment"] == {"A": "1"}
+    assert "c.KubeBackend.common_labels was set while a cluster was made, which has no effect" in caplog.text
 
 
 async def test_a_users_own_mistake_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -6,6 +6,7 @@ from traitlets import TraitError, Unicode, default, validate
 from dask_gateway_server.auth import Authenticator, SimpleAuthenticator, unauthorized
 from dask_gateway_server.backends.kubernetes import KubeClusterConfig
 from dask_gateway_server.backends.resolve import resolve_config
+from dask_gateway_server.models import ClusterStatus
 from dask_gateway_server.traitlets import Command, MemoryLimit
 from gateway_common.config import ClusterConfig, parse_cluster_config
 from gateway_common.configuration.python_code import CodeBlock, run_code
@@ -79,6 +80,44 @@ def test_configuration_code_sets_traitlets_of_the_operators_own_class() -> None:
     assigned = run_code([CodeBlock("code", source)], values={}, settings={})
     assert assigned.settings["backend", "image"] == "mine:1"
     assert resolve_config(assigned.settings["cluster_config_class",], {})["worker_cores"] == 8
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from dask_gateway_server.backends.kubernetes import KubeBackend\nstart = KubeBackend.start_cluster",
+        "from dask_gateway_server.backends.kubernetes import KubeBackend\n"
+        "async def start_cluster(self, *args): pass\n"
+        "KubeBackend.start_cluster = start_cluster",
+    ],
+)
+def test_methods_of_the_backend_are_not_there_to_be_replaced(source: str) -> None:
+    with pytest.raises(InvalidConfig, match=r"there is no KubeBackend.start_cluster: .* handler of cluster_options"):
+        run_code([CodeBlock("code", source)], values={}, settings={})
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from dask_gateway_server.app import DaskGateway",
+        "from dask_gateway_server.utils import TaskPool",
+        "from dask_gateway_server.backends.kubernetes.controller import KubeController",
+        "import dask_gateway_server.app as app; app.DaskGateway",
+    ],
+)
+def test_parts_of_the_server_that_are_not_here_say_so(statement: str) -> None:
+    with pytest.raises(InvalidConfig, match=r"of dask-gateway 2026.3.0 is not in this gateway: "):
+        run_code([CodeBlock("code", statement)], values={}, settings={})
+
+
+def test_the_states_of_a_cluster_have_the_names_and_numbers_that_they_had() -> None:
+    assert {state.name: int(state) for state in ClusterStatus} == {
+        "PENDING": 1,
+        "RUNNING": 2,
+        "STOPPING": 3,
+        "STOPPED": 4,
+        "FAILED": 5,
+    }
 
 
 async def test_a_base_class_says_that_it_cannot_authenticate() -> None:

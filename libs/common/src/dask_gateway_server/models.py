@@ -1,6 +1,17 @@
-"""The user as configuration code sees them."""
+"""The user, and the states of a cluster, as configuration code sees them."""
 
+import enum
 from collections.abc import Iterable
+
+
+class ClusterStatus(enum.IntEnum):
+    """Where a cluster is in its life."""
+
+    PENDING = 1
+    RUNNING = 2
+    STOPPING = 3
+    STOPPED = 4
+    FAILED = 5
 
 
 class User:

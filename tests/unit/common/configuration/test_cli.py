@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,3 +127,32 @@ def test_a_wrong_file_ends_the_program_with_1(tmp_path: Path) -> None:
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == f"{tmp_path / 'no.yaml'}: can't be read: no such file or directory\n"
+
+
+def test_code_finds_the_variables_that_the_chart_would_give_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, clean_environment: pytest.MonkeyPatch
+) -> None:
+    # what the command sets is taken back after the test
+    for name in ("SITE_IMAGE", "SITE_REGION", "SITE_PLACE"):
+        clean_environment.delenv(name, raising=False)
+    clean_environment.setenv("SITE_REGION", "here")
+    path = tmp_path / "values.yaml"
+    values: dict[str, Any] = {
+        "gateway": {
+            "env": [
+                {"name": "SITE_IMAGE", "value": "site:1"},
+                {"name": "SITE_REGION", "value": "there"},
+                {"name": "SITE_PLACE", "valueFrom": {"secretKeyRef": {"name": "site", "key": "token"}}},
+            ],
+            "extraConfig": 'c.KubeClusterConfig.image = f\'{os.environ["SITE_IMAGE"]}-{os.environ["SITE_REGION"]}\'',
+        }
+    }
+    path.write_text(json.dumps(values))
+    try:
+        assert 'backend.image = "site:1-here"' in show(capsys, path)
+        values["gateway"]["extraConfig"] += "; os.environ['SITE_PLACE']"
+        path.write_text(json.dumps(values))
+        with pytest.raises(SystemExit, match=r"KeyError: 'SITE_PLACE'\ngateway.env takes .* not here: SITE_PLACE"):
+            main(["config", "check", str(path)])
+    finally:
+        os.environ.pop("SITE_IMAGE", None)

@@ -307,3 +307,24 @@ def test_classes_of_the_wrong_kind_are_refused() -> None:
         "c.DaskGateway.authenticator_class = dict"
     )
     assert "KubeClusterConfig, got dict" in error_of("c.KubeBackend.cluster_config_class = dict")
+
+
+def test_sections_within_those_of_their_parents_win_over_those_that_stand_alone() -> None:
+    assigned = run(
+        "c.KubeBackend.KubeClusterConfig.image = 'nested:1'\n"
+        "c.KubeClusterConfig.image = 'alone:1'\n"
+        "c.DaskGateway.KubeBackend.KubeClusterConfig.worker_cores = 3\n"
+        "c.DaskGateway.JupyterHubAuthenticator.jupyterhub_api_url = 'http://hub/api'\n"
+        "c.DaskGateway.authenticator_class = 'dask_gateway_server.auth.JupyterHubAuthenticator'\n"
+        "c.KubeBackend.KubeClusterConfig.environment.update({'A': '1'})\n"
+    )
+    assert not assigned.problems
+    assert assigned.settings["backend", "image"] == "nested:1"
+    assert assigned.settings["backend", "worker_cores"] == 3
+    assert assigned.settings["backend", "environment"] == {"A": "1"}
+    assert assigned.settings["auth", "jupyterhub", "api_url"] == "http://hub/api"
+    assert assigned.sources["backend", "image"].key == "c.KubeClusterConfig.image"
+
+
+def test_a_section_within_one_that_makes_no_such_objects_is_wrong() -> None:
+    assert "c.KubeClusterConfig.KubeBackend" in error_of("c.KubeClusterConfig.KubeBackend.api_url = 'x'")

@@ -8,9 +8,11 @@ from pathlib import Path as FilePath
 
 import orjson
 
+from gateway_common.configuration.code_changes import lookup
 from gateway_common.configuration.environment import FILES_VARIABLE
-from gateway_common.configuration.loading import Loaded, configured_files, load_configuration
+from gateway_common.configuration.loading import VALUES_FILES, Loaded, configured_files, load_configuration
 from gateway_common.configuration.shown import shown
+from gateway_common.configuration.values_file import read_values
 from gateway_common.errors import InvalidConfig
 
 #: Stands for the installation's name, which the chart gives.
@@ -24,13 +26,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         files = options.files or configured_files()
         if options.command == "check" and not files:
             sys.exit(f"gateway config check: give the files to check, or name them in {FILES_VARIABLE}")
+        unknown = _set_variables(files)
         loaded = load_configuration(files, os.environ, instance=_INSTANCE)
     except InvalidConfig as error:
-        sys.exit(str(error))
+        hint = f"\ngateway.env takes from Kubernetes, so not here: {', '.join(unknown)}" if unknown else ""
+        sys.exit(f"{error}{hint}")
     if options.command == "check":
         print(f"OK: {', '.join(map(str, files))}")  # noqa: T201  # a command's answer
     else:
         sys.stdout.write(_json(loaded) if options.json else _lines(loaded))
+
+
+def _set_variables(files: Sequence[FilePath]) -> list[str]:
+    """Give code the variables that the chart would, where it would; the names of those whose values only it has."""
+    values = read_values([file for file in files if file.suffix in VALUES_FILES])
+    env = lookup(values.tree, ("gateway", "env")) or ()
+    named = {entry["name"]: entry.get("value") for entry in env if entry.get("name", "") not in {"", *os.environ}}
+    os.environ.update({name: value for name, value in named.items() if value is not None})
+    return sorted(name for name, value in named.items() if value is None)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,28 +9,13 @@ from traitlets.config.loader import LazyConfigValue
 
 from gateway_common.configuration.code_blocks import CodeBlock
 from gateway_common.configuration.code_objects import AUTHENTICATOR_PLACES
+from gateway_common.configuration.code_sections import Section
 from gateway_common.configuration.sources import Path
 from gateway_common.configuration.traits import Trait, default_of, sections, traits_by_setting
 
 _UNSET = object()
-
-
-class Section(Config):
-    """A section that knows what was assigned to it, were it what stood there before."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # past Config, for which attributes are entries
-        object.__setattr__(self, "_assigned", set())
-        super().__init__(*args, **kwargs)
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self._assigned.add(key)
-        super().__setitem__(key, value)
-
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        """As assignments of each entry: subconfigs are merged by it."""
-        for key, value in dict(*args, **kwargs).items():
-            self[key] = value
+#: Whose objects make others, to which sections within theirs apply; those that make these first.
+_PARENTS = ("DaskGateway", "Backend", "KubeBackend")
 
 
 class ChangeTracker:
@@ -43,6 +28,7 @@ class ChangeTracker:
 
     def note(self, block: CodeBlock) -> None:
         """The block has run: what has changed since the last one is its doing."""
+        _flatten(self._config)
         now = self._snapshot()
         assigned = set(self._take_assigned())
         changed = [
@@ -83,7 +69,7 @@ def prefilled(settings: Mapping[str, Any]) -> Config:
     """
     config = Config()
     for section in sorted(sections()):
-        config[section] = Section()
+        config[section] = Section(name=section)
     for path, traits in traits_by_setting().items():
         value = lookup(settings, path, _UNSET)
         if value is _UNSET or value is None:
@@ -108,6 +94,29 @@ def lookup(tree: Any, path: Path, default: Any = None) -> Any:
     return tree
 
 
+def _flatten(config: Config) -> None:
+    """`c.KubeBackend.KubeClusterConfig.image` is for that backend, of which there is one: `c.KubeClusterConfig.image`.
+
+    It wins over the latter, wherever either stands, as with traitlets.
+    """
+    for parent in _PARENTS:
+        content = config[parent]
+        for name, nested in list(content.items()):
+            if isinstance(nested, Config) and not _is_blank(nested):
+                del content[name]
+                content._assigned.discard(name)
+                _merge(config[name], nested)
+
+
+def _merge(section: Config, nested: Config) -> None:
+    for name, value in nested.items():
+        present = section.get(name)
+        if isinstance(value, Config) and isinstance(present, Config):
+            present.update(value)
+        else:
+            section[name] = value
+
+
 def _fill_in_authenticator(config: Config, auth: Mapping[str, Any]) -> None:
     chosen = auth.get("authenticator")
     place = (
@@ -118,7 +127,7 @@ def _fill_in_authenticator(config: Config, auth: Mapping[str, Any]) -> None:
         own = lookup(auth, ("custom", "config"), {})
         name = place.replace(":", ".").rpartition(".")[2]
         if chosen == "custom" and name and isinstance(own, Mapping) and name[0].isupper():
-            section = config[name] if name in config else Section()
+            section = config[name] if name in config else Section(name=name)
             config[name] = section
             for trait, value in own.items():
                 section.setdefault(trait, copy.deepcopy(value))

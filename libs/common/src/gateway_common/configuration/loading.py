@@ -26,7 +26,7 @@ from gateway_common.configuration.values_settings import place_setting, settings
 from gateway_common.configuration.values_text import read_text
 from gateway_common.errors import InvalidConfig
 
-_VALUES_FILES = (".yaml", ".yml", ".json")
+VALUES_FILES = (".yaml", ".yml", ".json")
 _EXTRA_CONFIG = ("gateway", "extraConfig")
 
 
@@ -89,9 +89,9 @@ def load_configuration(
     problems = [
         Problem(str(file), "", "is neither a values file (.yaml, .yml, .json) nor Python code (.py)")
         for file in files
-        if file.suffix not in (*_VALUES_FILES, ".py")
+        if file.suffix not in (*VALUES_FILES, ".py")
     ]
-    values = read_values([file for file in files if file.suffix in _VALUES_FILES])
+    values = read_values([file for file in files if file.suffix in VALUES_FILES])
     variables, defaults = read_variables(environ), read_variables(environ, DEFAULT_PREFIX)
     problems += [*values.problems, *variables.problems, *defaults.problems]
     tree: dict[str, Any] = {} if instance is None else {"instance": instance}

@@ -15,6 +15,7 @@ from dask_gateway_server.backends.resolve import resolve_config
 from dask_gateway_server.models import User
 from dask_gateway_server.options import InvalidOptions, Options, OptionsSource, ResolvedOptions
 from gateway_api.options.operator_code import OperatorCodeFailed
+from gateway_common.configuration.code_sections import apart
 from gateway_common.errors import InvalidConfig
 
 
@@ -27,6 +28,8 @@ class Evaluation:
     def __init__(self, user: User) -> None:
         self._user = user
         self.function = "the options"
+        #: Fields of a cluster's configuration that the code has set in `c`, for this cluster.
+        self.set_in_c: dict[str, Any] = {}
 
     async def describe(self, source: OptionsSource) -> bytes:
         """What the user is offered, as JSON."""
@@ -36,6 +39,12 @@ class Evaluation:
 
     async def choose(self, source: OptionsSource, request: Mapping[str, Any]) -> ResolvedOptions:
         """What the user asks for, and what follows from it; raises InvalidOptions as well."""
+        with apart() as own:
+            chosen = await self._choose(source, request)
+        self.set_in_c = own.fields()
+        return chosen
+
+    async def _choose(self, source: OptionsSource, request: Mapping[str, Any]) -> ResolvedOptions:
         offered = await self._offered(source)
         options = await self._call(lambda: parsed(offered, request), "an option's check")
         await self._call(lambda: orjson.dumps(options), "an option's value")

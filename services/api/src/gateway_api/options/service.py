@@ -12,7 +12,7 @@ import orjson
 from dask_gateway_server.backends.base import PublicException
 from dask_gateway_server.backends.resolve import load_cluster_config_class
 from dask_gateway_server.models import User
-from dask_gateway_server.options import InvalidOptions, Options
+from dask_gateway_server.options import InvalidOptions, Options, ResolvedOptions
 from gateway_api.errors import InvalidRequest
 from gateway_api.options.declared import Declared
 from gateway_api.options.evaluation import Evaluation, needs_no_code, specification
@@ -122,9 +122,13 @@ class OptionsService:
             return declared.choose(principal.name, base, request)
         if needs_no_code(source):
             chosen = await Evaluation(_user(principal)).choose(source, request)
-        else:
-            chosen = await self._run(principal, lambda evaluation: evaluation.choose(source, request))
-        return chosen.options, _overridden(base, chosen.overrides)
+            return chosen.options, _overridden(base, chosen.overrides)
+
+        async def choose(evaluation: Evaluation) -> tuple[ResolvedOptions, dict[str, Any]]:
+            return await evaluation.choose(source, request), evaluation.set_in_c
+
+        chosen, set_in_c = await self._run(principal, choose)
+        return chosen.options, _overridden({**base, **set_in_c}, chosen.overrides)
 
     async def _by_class(self, principal: Principal, fields: dict[str, Any]) -> dict[str, Any]:
         chosen = self._config_class

@@ -1,0 +1,15 @@
+"""What was in the server of dask-gateway 2026.3.0, and is not here: whoever imports it hears why."""
+
+from collections.abc import Callable
+from typing import Any
+
+
+def absent(module: str, instead: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a module of which nothing is left; `instead` says what takes its place."""
+
+    def __getattr__(name: str) -> Any:  # noqa: N807  # it becomes the module's
+        if name.startswith("__"):
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        raise ImportError(f"{module}.{name} of dask-gateway 2026.3.0 is not in this gateway: {instead}")
+
+    return __getattr__
