@@ -125,9 +125,11 @@ async def sign_in_at(hub: Hub, location: str, user: str) -> dict[str, str]:
     raise AssertionError("it never comes back")
 
 
-async def test_a_browser_signs_in_at_the_hub(hub: Hub) -> None:
+@pytest.mark.parametrize("service", [SERVICE, ""])
+async def test_a_browser_signs_in_at_the_hub(hub: Hub, service: str) -> None:
+    """The hub itself says what the gateway is called there, where nobody else does."""
     cluster = "dask.2b5d4f7e"
-    async with auth_of(hub) as client:
+    async with auth_of(hub, service_name=service) as client:
         assert (await client.get("/methods")).json()["login"] is True
         body = {"redirect_uri": CALLBACK, "return_to": f"/clusters/{cluster}/status", "dashboard": cluster}
         started = (await client.post("/login/start", json=body)).json()

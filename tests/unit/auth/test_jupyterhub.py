@@ -77,6 +77,20 @@ def test_the_hubs_own_variables_are_enough() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "document"), [(200, {"kind": "user", "name": "alice"}), (403, {"message": "no"}), (404, {})]
+)
+async def test_a_token_that_is_of_no_service_signs_no_browser_in(
+    respx_mock: respx.MockRouter, status: int, document: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    respx_mock.get(f"{HUB}/user").respond(status, json=document)
+    settings = {"api_url": HUB, "api_token": "t"}
+    async with auth_client(authenticator="jupyterhub", jupyterhub=settings) as client:
+        answer = await client.post("/login/start", json={"redirect_uri": "https://g/oauth_callback", "return_to": "/"})
+    assert answer.status_code == 503
+    assert "apiToken is of no service of the hub" in caplog.text
+
+
+@pytest.mark.parametrize(
     ("api", "more", "expected"),
     [
         (HUB, {}, "/hub/"),

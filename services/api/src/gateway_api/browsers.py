@@ -51,5 +51,10 @@ def native(challenges: tuple[str, ...], realm: str) -> tuple[str, ...]:
     return tuple(f'Basic realm="{realm}", charset="UTF-8"' if _scheme(each) == "basic" else each for each in challenges)
 
 
+def are_for_browsers(challenges: tuple[str, ...]) -> bool:
+    """Whether a browser can answer one of them by itself."""
+    return any(_scheme(each) in _NATIVE for each in challenges)
+
+
 def _scheme(challenge: str) -> str:
     return challenge.partition(" ")[0].lower()

@@ -125,7 +125,7 @@ class JupyterHubSettings(SettingsGroup):
         "",
         values="gateway.auth.jupyterhub.oauthClientId",
         description="The gateway's name in the hub's OAuth. Default: `$JUPYTERHUB_CLIENT_ID`, else `service-` and the "
-        "service's name.",
+        "service's name, which the hub says where nobody else does.",
     )
     request_timeout: float = setting(10.0, gt=0, unit="seconds", description="That the hub may take for an answer.")
     tls_key: Path | None = setting(

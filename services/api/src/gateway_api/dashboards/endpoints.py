@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from gateway_api.browsers import is_browser
+from gateway_api.browsers import are_for_browsers, is_browser
 from gateway_api.client_address import client_address
 from gateway_api.dashboards.access import Allowed, DashboardAccess, Redirect
 from gateway_api.dashboards.pages import page
@@ -19,6 +19,8 @@ from gateway_api.responses import json_response
 
 #: For Traefik and for browsers: no part of the REST API, and so not in its document.
 router = APIRouter(route_class=DirectRoute, include_in_schema=False)
+
+_NO_WAY_IN = "Browsers can't sign in to this gateway as it is set up: please tell its operator."
 
 
 @router.get("/dashboards/access")
@@ -100,7 +102,8 @@ def _let_through(allowed: Allowed) -> Response:
 
 
 def _unauthorized(visit: Visit, error: AuthenticationRequired) -> Response:
-    response = _refusal(visit, 401, "Sign in", "This cluster's pages are for its owner. Reload the page to sign in.")
+    how = "Reload the page to sign in." if are_for_browsers(error.challenges) else _NO_WAY_IN
+    response = _refusal(visit, 401, "Sign in", f"This cluster's pages are for its owner. {how}")
     for challenge in error.challenges:
         response.headers.append("WWW-Authenticate", challenge)
     return response

@@ -52,9 +52,21 @@ class JupyterHub:
         """Close all connections."""
         await self._http.aclose()
 
+    async def oauth_client(self, token: str) -> str:
+        """What a service of the hub is called as a client of its OAuth provider, by its token.
+
+        Raises SourceUnavailable, also where the token is not that of a service.
+        """
+        answer = await self._owner(token)
+        document = read_document(answer) if answer.status_code == 200 else {}
+        if document.get("kind") != "service":
+            logger.error("Browsers can't sign in: gateway.auth.jupyterhub.apiToken is of no service of the hub")
+            raise SourceUnavailable("The hub does not know the gateway as one of its services")
+        return f"service-{document.get('name', '')}"
+
     async def user(self, token: str) -> Principal | str:
         """Whose token it is, or why it is refused, for the log; raises SourceUnavailable."""
-        answer = await self.ask("GET", "/user", headers={"Authorization": f"token {token}"})
+        answer = await self._owner(token)
         # an invalid token is 403 for the hub, a user who is gone is 404
         if answer.status_code in (401, 403, 404):
             return f"the hub does not know the token ({answer.status_code})"
@@ -66,6 +78,9 @@ class JupyterHub:
             return self._principal(document)
         except (KeyError, TypeError) as error:
             raise _odd(answer) from error
+
+    async def _owner(self, token: str) -> httpx.Response:
+        return await self.ask("GET", "/user", headers={"Authorization": f"token {token}"})
 
     async def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         """An answer with a status below 500; raises SourceUnavailable."""

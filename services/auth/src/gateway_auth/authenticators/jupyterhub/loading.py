@@ -70,11 +70,11 @@ def _load_login(
     public_url: str,
     environment: Mapping[str, str],
 ) -> JupyterHubLogin | None:
-    """None where the gateway is not known as a service of the hub with a token."""
+    """None where the gateway has no token of its own at the hub."""
     token = settings.api_token.get_secret_value() if settings.api_token else environment.get("JUPYTERHUB_API_TOKEN", "")
     client_id = settings.client_id or environment.get("JUPYTERHUB_CLIENT_ID", "")
     client_id = client_id or (f"service-{service_name}" if service_name else "")
-    if not token or not client_id:
+    if not token:
         return None
     public_url = public_url.rstrip("/") + "/"
     return JupyterHubLogin(hub, public_url=public_url, client_id=client_id, client_secret=token, max_age=max_age)

@@ -15,7 +15,7 @@ class JupyterHubLogin:
     public_url
         Where browsers find the hub, `/` at the end; a path where that is on the gateway's own host.
     client_id, client_secret
-        The gateway as a service of the hub, and its API token.
+        The gateway as a service of the hub, and its API token, by which the hub says the former where it is empty.
     max_age
         Seconds for which the hub's word counts.
     """
@@ -36,7 +36,7 @@ class JupyterHubLogin:
         whatever is not the same to the letter.
         """
         query = {
-            "client_id": self._client_id,
+            "client_id": await self._client(),
             "response_type": "code",
             "state": request.state,
             "code_challenge": request.code_challenge,
@@ -47,7 +47,7 @@ class JupyterHubLogin:
     async def redeem(self, code: AuthorizationCode) -> Accepted | Refused:
         """Change the code for a token, and ask the hub whose that is."""
         form = {
-            "client_id": self._client_id,
+            "client_id": await self._client(),
             "client_secret": self._client_secret,
             "grant_type": "authorization_code",
             "code": code.code,
@@ -60,3 +60,8 @@ class JupyterHubLogin:
         if isinstance(user, str):
             return Refused((), user, attempted=True)
         return Accepted(user, valid_for=self._max_age)
+
+    async def _client(self) -> str:
+        if not self._client_id:
+            self._client_id = await self._hub.oauth_client(self._client_secret)
+        return self._client_id
