@@ -307,6 +307,31 @@ async def test_what_code_sets_in_c_while_a_cluster_is_made_is_for_that_cluster_a
         assert bobs.config["environment"] == {"WHO": "bob"}
 
 
+async def test_what_users_are_offered_leaves_no_trace_in_c() -> None:
+    options = options_of(
+        "def site_options(user):",
+        "    c.KubeClusterConfig.environment[user.name] = 'was here'",
+        "    return Options()",
+        "c.Backend.cluster_options = site_options",
+    )
+    gateway = service(cluster_options=options)
+    await gateway.describe(BOB)
+    assert (await gateway.resolve(ALICE, {})).config["environment"] == {"alice": "was here"}
+
+
+@pytest.mark.parametrize("section", ["c.Site", "c.KubeBackend.KubeClusterConfig", "c.ClusterConfig"])
+async def test_sections_of_own_classes_and_within_others_count_too(section: str) -> None:
+    options = options_of(
+        "def handler(options, user):",
+        f"    {section}.image = user.name",
+        "    return {}",
+        "c.Backend.cluster_options = Options(handler=handler)",
+    )
+    gateway = service(cluster_options=options)
+    for user in (ALICE, BOB):
+        assert (await gateway.resolve(user, {})).config["image"] == user.name
+
+
 async def test_what_code_only_reads_in_c_changes_nothing_and_other_settings_are_said_to_stay(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -103,6 +103,8 @@ def test_methods_of_the_backend_are_not_there_to_be_replaced(source: str) -> Non
         "from dask_gateway_server.utils import TaskPool",
         "from dask_gateway_server.backends.kubernetes.controller import KubeController",
         "import dask_gateway_server.app as app; app.DaskGateway",
+        "from dask_gateway_server.models import Cluster",
+        "from dask_gateway_server.backends.kubernetes import KubeController",
     ],
 )
 def test_parts_of_the_server_that_are_not_here_say_so(statement: str) -> None:

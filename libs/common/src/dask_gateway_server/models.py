@@ -3,6 +3,10 @@
 import enum
 from collections.abc import Iterable
 
+from dask_gateway_server.absent import absent
+
+__getattr__ = absent(__name__, "clusters are DaskClusters in Kubernetes, and no Python objects", "Cluster", "JobStatus")
+
 
 class ClusterStatus(enum.IntEnum):
     """Where a cluster is in its life."""

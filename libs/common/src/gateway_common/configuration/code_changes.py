@@ -9,7 +9,7 @@ from traitlets.config.loader import LazyConfigValue
 
 from gateway_common.configuration.code_blocks import CodeBlock
 from gateway_common.configuration.code_objects import AUTHENTICATOR_PLACES
-from gateway_common.configuration.code_sections import Section
+from gateway_common.configuration.code_sections import Section, Sections
 from gateway_common.configuration.sources import Path
 from gateway_common.configuration.traits import Trait, default_of, sections, traits_by_setting
 
@@ -67,7 +67,7 @@ def prefilled(settings: Mapping[str, Any]) -> Config:
 
     All traitlets of one setting share one object, so that it doesn't matter through which it is changed.
     """
-    config = Config()
+    config = Sections()
     for section in sorted(sections()):
         config[section] = Section(name=section)
     for path, traits in traits_by_setting().items():

@@ -9,7 +9,8 @@ from typing import Any
 
 from traitlets.config import Config
 
-from gateway_common.configuration.traits import Trait, settings_by_trait
+from gateway_common.config import ClusterConfig
+from gateway_common.configuration.traits import CLUSTER_SECTIONS, Trait, sections
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,15 @@ class Section(Config):
         return _running.get() if self._name else None
 
 
+class Sections(Config):
+    """`c` itself, whose sections are all of ours: those of operators' own classes, too."""
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self and key[:1].isupper():
+            self[key] = Section(name=key)
+        return super().__getitem__(key)
+
+
 class Apart:
     """What one piece of running code finds in `c` and changes of it, which is nobody else's."""
 
@@ -71,14 +81,25 @@ class Apart:
     def fields(self) -> dict[str, Any]:
         """The fields of a cluster's configuration that were changed. Changes of anything else have no effect."""
         found: dict[str, Any] = {}
-        for trait, value in self.values.items():
-            if trait in self._found and self._found[trait] == value:
-                continue
-            fields = [path[1] for path in settings_by_trait().get(trait, ()) if path[0] == "backend"]
-            if not fields:
-                logger.warning("c.%s.%s was set while a cluster was made, which has no effect", *trait)
-            found.update(dict.fromkeys(fields, value))
+        for (section, name), value in self._changed():
+            if _sets_field(section, name):
+                found[name] = value
+            else:
+                logger.warning("c.%s.%s was set while a cluster was made, which has no effect", section, name)
         return found
+
+    def _changed(self) -> Iterator[tuple[Trait, Any]]:
+        for trait, value in self.values.items():
+            if isinstance(value, Config):
+                # a section within one, as `c.KubeBackend.KubeClusterConfig`
+                yield from (((trait[1], name), entry) for name, entry in value.items())
+            elif trait not in self._found or self._found[trait] != value:
+                yield trait, value
+
+
+def _sets_field(section: str, name: str) -> bool:
+    """A section that nobody knows is that of the operator's own class."""
+    return name in ClusterConfig.model_fields and (section in CLUSTER_SECTIONS or section not in sections())
 
 
 _running: ContextVar[Apart | None] = ContextVar("running", default=None)

@@ -33,8 +33,9 @@ class Evaluation:
 
     async def describe(self, source: OptionsSource) -> bytes:
         """What the user is offered, as JSON."""
-        offered = await self._offered(source)
-        description: bytes = await self._call(lambda: specification(offered), "the options' description")
+        with apart():
+            offered = await self._offered(source)
+            description: bytes = await self._call(lambda: specification(offered), "the options' description")
         return description
 
     async def choose(self, source: OptionsSource, request: Mapping[str, Any]) -> ResolvedOptions:
