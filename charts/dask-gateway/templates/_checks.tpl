@@ -25,6 +25,9 @@
 {{- if and (include "dask-gateway.tls" .) (not (include "dask-gateway.installsTraefik" .)) -}}
 {{- fail "\ntraefik.tls is for the Traefik that this chart installs: for one that is there already use traefik.existing" -}}
 {{- end -}}
+{{- if and (include "dask-gateway.installsTraefik" .) (not .Values.traefik.image.tag) -}}
+{{- fail "\ntraefik.image.tag: set it to a version of Traefik" -}}
+{{- end -}}
 {{- with .Values.traefik.tls.certManager -}}
 {{- if and .issuerName (not .hosts) -}}
 {{- fail "\ntraefik.tls.certManager.hosts: name the hosts that the certificate is for" -}}
@@ -32,7 +35,9 @@
 {{- end -}}
 {{- range $name, $values := dict "gateway" .Values.gateway "gateway.auth" $auth "traefik" .Values.traefik -}}
 {{- with $values.autoscaling -}}
-{{- if and .enabled (not (dig "requests" "cpu" "" ($values.resources | default dict))) -}}
+{{- $resources := $values.resources | default dict -}}
+{{- /* Kubernetes takes a limit for a request where there is none */ -}}
+{{- if and .enabled (not (or (dig "requests" "cpu" "" $resources) (dig "limits" "cpu" "" $resources))) -}}
 {{- fail (printf "\n%s.autoscaling: set %s.resources.requests.cpu, of which the utilization is a part" $name $name) -}}
 {{- end -}}
 {{- if and .enabled (lt (int .minReplicas) 1) -}}
@@ -43,7 +48,29 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- include "dask-gateway.checkAbandoned" . -}}
 {{- if and (gt (int .Values.controller.replicas) 1) (not .Values.controller.leaderElection) -}}
 {{- fail "\ncontroller.leaderElection: without it there must never be two controllers; set controller.replicas to 1" -}}
+{{- end -}}
+{{- end -}}
+
+
+{{/* Clusters in a namespace that the release before this had, and this one has not, would be nobody's. */}}
+{{- define "dask-gateway.checkAbandoned" -}}
+{{- $before := lookup "v1" "Secret" .Release.Namespace (include "dask-gateway.nameOf" (list . "config")) -}}
+{{- $values := index ($before.data | default dict) "values.json" | default "e30=" | b64dec | fromJson -}}
+{{- with $values.gateway -}}
+{{- $then := include "dask-gateway.backendNamespaces" (dict "Values" $values "Release" $.Release) | fromJson -}}
+{{- $now := include "dask-gateway.backendNamespaces" $ | fromJson -}}
+{{- range $namespace := ternary list $then.names $now.all -}}
+{{- if not (has $namespace $now.names) -}}
+{{- range (lookup "gateway.dask.org/v1alpha1" "DaskCluster" $namespace "").items -}}
+{{- $isOurs := eq (include "dask-gateway.fullname" $) (dig "labels" "gateway.dask.org/instance" "" .metadata) -}}
+{{- if and $isOurs (not (has (dig "phase" "" (.status | default dict)) (list "Stopped" "Failed"))) -}}
+{{- fail (printf "\ngateway.backend.namespace: cluster %s still runs in %s, and nobody would look after it any more. Add %s to gateway.backend.namespaces until its clusters have ended, or stop them" .metadata.name $namespace $namespace) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}

@@ -100,11 +100,11 @@ spec:
 {{- mergeOverwrite $restricted (.containerSecurityContext | default dict) | toYaml -}}
 {{- end -}}
 
-{{/* name, tag and pullPolicy of an image; (list <values> <those it falls back to>) */}}
+{{/* name, tag and pullPolicy of an image; (list <values> <those it falls back to> <the tag without any>) */}}
 {{- define "dask-gateway.image" -}}
 {{- $own := index . 0 | default dict -}}
 {{- $other := index . 1 | default dict -}}
-image: {{ printf "%v:%v" ($own.name | default $other.name) ($own.tag | default $other.tag) | quote }}
+image: {{ printf "%v:%v" ($own.name | default $other.name) ($own.tag | default $other.tag | default (index . 2)) | quote }}
 {{- with $own.pullPolicy | default $other.pullPolicy }}
 imagePullPolicy: {{ . }}
 {{- end }}
@@ -167,19 +167,20 @@ containers:
           command: [sleep, {{ . | quote }}]
     {{- end }}
     volumeMounts:
-      - name: config
+      # names that no volume of the operator's has
+      - name: dask-gateway-config
         mountPath: /etc/dask-gateway
         readOnly: true
-      - name: tmp
+      - name: dask-gateway-tmp
         mountPath: /tmp
       {{- with concat (.mounts | default list) ($gateway.extraVolumeMounts | default list) }}
       {{- toYaml . | nindent 6 }}
       {{- end }}
 volumes:
-  - name: config
+  - name: dask-gateway-config
     secret:
       secretName: {{ include "dask-gateway.nameOf" (list .root "config") }}
-  - name: tmp
+  - name: dask-gateway-tmp
     emptyDir: {}
   {{- with concat (.volumes | default list) ($gateway.extraVolumes | default list) }}
   {{- toYaml . | nindent 2 }}

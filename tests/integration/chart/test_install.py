@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from gateway_common.crd import crd
-from gateway_common.resources import CRDS, Resource
+from gateway_common.resources import CRDS, DASKCLUSTERS, NAMESPACES, Resource
 from tests.kit.chart import CHART
+from tests.kit.clusters import as_new, dask_cluster
 from tests.kit.kube import KubeServer, Manifest, real_kubernetes, why_no_real_kubernetes
 
 NAMESPACE = "gw"
@@ -72,6 +73,20 @@ class Cluster:
     def get(self, resource: Resource, name: str) -> Manifest:
         found: Manifest = self._http.get(resource.path(NAMESPACE, name)).raise_for_status().json()
         return found
+
+    def create_namespace(self, name: str) -> None:
+        manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        self._http.post(NAMESPACES.path(), json=manifest).raise_for_status()
+
+    def create_dask_cluster(self, namespace: str, *, instance: str) -> str:
+        manifest = as_new(dask_cluster(namespace=namespace, instance=instance))
+        made = self._http.post(DASKCLUSTERS.path(namespace), json=manifest).raise_for_status().json()
+        return str(made["metadata"]["name"])
+
+    def end_dask_cluster(self, namespace: str, name: str) -> None:
+        headers = {"content-type": "application/merge-patch+json"}
+        path = DASKCLUSTERS.path(namespace, name, "status")
+        self._http.patch(path, json={"status": {"phase": "Stopped"}}, headers=headers).raise_for_status()
 
     def versions(self) -> dict[str, str]:
         """The resourceVersions of all objects but Helm's own notes."""
@@ -167,3 +182,29 @@ def test_two_releases_in_one_namespace_share_nothing_but_definitions(cluster: Cl
     assert cluster.versions() == both
     cluster.uninstall("two")
     assert cluster.versions() == first
+
+
+def test_a_namespace_is_not_left_while_clusters_run_in_it(cluster: Cluster) -> None:
+    cluster.create_namespace("old")
+    cluster.create_namespace("new")
+    cluster.install(gateway={"backend": {"namespace": "old"}})
+    name = cluster.create_dask_cluster("old", instance="dg-dask-gateway")
+    cluster.create_dask_cluster("old", instance="another")
+    with pytest.raises(helm_python.HelmError, match=f"cluster {name} still runs in old"):
+        cluster.upgrade(gateway={"backend": {"namespace": "new"}})
+    kept = {"backend": {"namespace": "new", "namespaces": ["new", "old"]}}
+    assert cluster.upgrade(gateway=kept)["status"] == "deployed"
+    cluster.end_dask_cluster("old", name)
+    assert cluster.upgrade(gateway={"backend": {"namespace": "new"}})["status"] == "deployed"
+
+
+def test_a_controller_that_elects_nobody_is_gone_before_one_that_does_begins(cluster: Cluster) -> None:
+    def strategy() -> str:
+        return str(cluster.get(DEPLOYMENTS, "controller-dg-dask-gateway")["spec"]["strategy"]["type"])
+
+    cluster.install(controller={"leaderElection": False})
+    assert strategy() == "Recreate"
+    cluster.upgrade()
+    assert strategy() == "Recreate"
+    cluster.upgrade()
+    assert strategy() == "RollingUpdate"

@@ -170,7 +170,7 @@ def test_modules_of_the_operators_can_be_imported(tmp_path: Path) -> None:
     (container,) = pods(render())[f"api-{FULLNAME}"]["containers"]
     environment = {entry["name"]: entry.get("value") for entry in container["env"]}
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
-    assert environment["PYTHONPATH"] == mounts["config"] == "/etc/dask-gateway"
+    assert environment["PYTHONPATH"] == mounts["dask-gateway-config"] == "/etc/dask-gateway"
     copy = tmp_path / "chart"
     shutil.copytree(CHART, copy)
     (copy / "extensions/gateway/ours.py").write_text("NAME = 1\n")

@@ -7,6 +7,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from gateway_common import __version__
+from gateway_common.configuration.chart_keys import SERVER_IMAGE
 from gateway_common.crd import crd
 from gateway_common.traefik_crds import traefik_definitions
 from tests.kit.chart import CHART, FULLNAME, GATEWAY_API, Manifest, chart, find, operators_values, pods, render
@@ -186,6 +188,47 @@ def test_a_change_of_what_traefik_has_in_a_file_starts_it_anew() -> None:
 
     assert template(prefix="/dask") != template()
     assert template(loglevel="DEBUG") == template()
+
+
+def test_what_only_says_how_pods_are_made_starts_no_other_service_anew() -> None:
+    def templates(values: Manifest) -> dict[str, Manifest]:
+        return {m["metadata"]["name"]: m["spec"]["template"] for m in render(values) if m["kind"] == "Deployment"}
+
+    def changed(values: Manifest) -> set[str]:
+        before, after = templates({}), templates(values)
+        return {name.removesuffix(f"-{FULLNAME}") for name in before if before[name] != after[name]}
+
+    resources = {"resources": {"limits": {"memory": "1Gi"}}}
+    assert changed({"traefik": {**resources, "replicas": 2}}) == {"traefik"}
+    assert changed({"gateway": {**resources, "image": {"tag": "next"}}}) == {"api", "auth"}
+    assert changed({"controller": {**resources, "tolerations": [{"operator": "Exists"}]}}) == {"controller"}
+    assert changed({"networkPolicies": {"enabled": False}, "podDisruptionBudgets": {"enabled": False}}) == set()
+    assert changed({"traefik": {"existing": {"host": "a.example.org"}}}) == {"api", "auth", "controller"}
+
+
+@pytest.mark.parametrize("name", ["config", "tmp", "auth", "keys", "keytab"])
+def test_volumes_of_the_operators_may_have_any_name(name: str) -> None:
+    values = {
+        "gateway": {
+            "extraVolumes": [{"name": name, "emptyDir": {}}],
+            "extraVolumeMounts": [{"name": name, "mountPath": "/mine"}],
+            "auth": {"type": "kerberos", "kerberos": {"keytabFromSecretName": "a"}},
+        }
+    }
+    for pod in pods(render(values)).values():
+        volumes = [volume["name"] for volume in pod["volumes"]]
+        assert len(volumes) == len(set(volumes))
+        assert {mount["name"] for mount in pod["containers"][0]["volumeMounts"]} <= set(volumes)
+
+
+def test_without_a_tag_images_are_those_of_the_release() -> None:
+    nothing = {"image": {"tag": None}}
+    images = {
+        name: pod["containers"][0]["image"]
+        for name, pod in pods(render({"gateway": nothing, "controller": nothing})).items()
+    }
+    for part in ("api", "auth", "controller"):
+        assert images[f"{part}-{FULLNAME}"] == f"{SERVER_IMAGE}:{__version__}"
 
 
 def test_the_definitions_are_those_of_the_model_and_stay_when_the_release_goes() -> None:

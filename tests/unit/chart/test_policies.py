@@ -129,6 +129,17 @@ def test_who_goes_to_the_api_past_the_proxy_is_let_in_where_the_operator_says_so
     assert flows(known) == flows(policies())
 
 
+def test_who_reads_metrics_of_schedulers_is_let_in_where_the_operator_says_so() -> None:
+    peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    known = policies({"networkPolicies": {"dashboardsFrom": [peer]}})
+    let_in = {p["metadata"]["name"] for p in known if lets_in(p, PODS["a stranger"], "monitoring", 8787)}
+    assert let_in == {f"schedulers-{FULLNAME}-{NAMESPACE}", f"traefik-{FULLNAME}"}
+    for port in (8786, 8788):
+        let_in = {p["metadata"]["name"] for p in known if lets_in(p, PODS["a stranger"], "monitoring", port)}
+        assert let_in == {f"traefik-{FULLNAME}"}
+    assert flows(known) == flows(policies())
+
+
 def test_a_gateway_is_let_in_from_where_its_pods_are() -> None:
     (policy,) = (p for p in policies(GATEWAY_API) if p["metadata"]["name"] == f"api-{FULLNAME}")
     assert lets_in(policy, PODS["a stranger"], "infra-pods", 8000)

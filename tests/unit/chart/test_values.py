@@ -53,6 +53,9 @@ def test_every_key_of_the_chart_that_it_replaces_is_there_with_its_default() -> 
         ({"gateway": {"groups": {"blue": {"limit": {}}}}}, "limit"),
         ({"traefik": {"service": {"ports": {"web": {"port": 80000}}}}}, "traefik/service/ports/web/port"),
         ({"controller": {"nodeSelector": {"a": 1}}}, "controller/nodeSelector/a"),
+        ({"fullnameOverride": "My_Gateway"}, "fullnameOverride"),
+        ({"nameOverride": "a.b"}, "nameOverride"),
+        ({"networkPolicies": {"blockedAddresses": ["169.254.169.254"]}}, "networkPolicies/blockedAddresses/0"),
     ],
 )
 def test_a_typo_is_an_error_that_names_the_key(values: Manifest, named: str) -> None:
@@ -97,11 +100,36 @@ CPU: Manifest = {"resources": {"requests": {"cpu": "100m"}}}
         ({"traefik": {**CPU, "autoscaling": {"enabled": True, "minReplicas": 0}}}, "minReplicas: at least 1"),
         ({"traefik": {"autoscaling": {"enabled": True}}}, "set traefik.resources.requests.cpu"),
         ({"controller": {"replicas": 2, "leaderElection": False}}, "controller.leaderElection"),
+        ({"traefik": {"image": {"tag": None}}}, "traefik.image.tag: set it"),
     ],
 )
 def test_what_can_not_work_is_said_in_words(values: Manifest, text: str) -> None:
     with pytest.raises(helm_python.HelmError, match=text):
         render(values)
+
+
+@pytest.mark.parametrize("amounts", ["requests", "limits"])
+def test_an_autoscaler_needs_a_request_which_a_limit_is_too(amounts: str) -> None:
+    values = {"gateway": {"resources": {amounts: {"cpu": "1"}}, "autoscaling": {"enabled": True}}}
+    assert any(manifest["kind"] == "HorizontalPodAutoscaler" for manifest in render(values))
+
+
+@pytest.mark.parametrize(
+    ("tag", "is_warned_of"), [("v3.2", True), ("2.11.4", True), ("3.3.0", False), ("v3.7", False), ("latest", False)]
+)
+def test_helm_warns_of_a_traefik_that_is_too_old(tag: str, is_warned_of: bool) -> None:
+    assert ("for Traefik 3.3 and newer" in notes({"traefik": {"image": {"tag": tag}}})) is is_warned_of
+
+
+def test_lists_may_be_null() -> None:
+    gateway_api = {"gateway": "a", "hosts": None, "dashboardFilters": [{"type": "ExtensionRef"}]}
+    values = {
+        "proxy": {"kind": "gatewayAPI", "gatewayAPI": gateway_api},
+        "networkPolicies": {"apiFrom": None, "dashboardsFrom": None, "blockedAddresses": None},
+        "gateway": {"extraVolumes": None, "env": None},
+    }
+    assert render(values)
+    assert "<the address of your Gateway>" in notes(values)
 
 
 def test_helm_finds_nothing_to_complain_about() -> None:

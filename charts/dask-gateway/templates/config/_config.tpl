@@ -30,6 +30,23 @@ values.json: {{ include "dask-gateway.config" . | b64enc }}
 {{- end }}
 {{- end -}}
 
+{{/*
+What services start anew for: all that they read but what says how pods and policies are made. Code may look at that,
+too, and finds it as it is at its next start.
+*/}}
+{{- define "dask-gateway.configChecksum" -}}
+{{- $values := deepCopy .Values -}}
+{{- range list "networkPolicies" "podDisruptionBudgets" "metrics" "crds" "rbac" -}}
+{{- $_ := unset $values . -}}
+{{- end -}}
+{{- range $pods := list $values.gateway $values.gateway.auth $values.controller $values.traefik -}}
+{{- range list "affinity" "annotations" "autoscaling" "containerSecurityContext" "image" "imagePullSecrets" "labels" "livenessProbe" "nodeSelector" "podSecurityContext" "priorityClassName" "readinessProbe" "replicas" "resources" "tolerations" "topologySpreadConstraints" -}}
+{{- $_ := unset $pods . -}}
+{{- end -}}
+{{- end -}}
+{{- include "dask-gateway.configData" (dict "Values" $values "Files" .Files) | sha256sum -}}
+{{- end -}}
+
 {{/* The values for auth alone, as JSON. */}}
 {{- define "dask-gateway.authConfig" -}}
 {{- $secrets := dict -}}

@@ -15,6 +15,9 @@ from gateway_common.configuration.groups import LogLevel
 Count = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 NodePort = Port | None
+#: Of objects in Kubernetes, or a part of it.
+Name = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$")]
+AddressBlock = Annotated[str, Field(pattern=r"^([0-9.]+|[0-9a-fA-F:.]+:[0-9a-fA-F:.]*)/[0-9]{1,3}$")]
 Object = dict[str, Any]
 Texts = dict[str, str]
 PullPolicy = Literal["Always", "IfNotPresent", "Never", ""]
@@ -46,8 +49,8 @@ def chart_keys() -> Iterator[ChartKey]:
 
 
 def _names() -> Iterator[ChartKey]:
-    yield ChartKey("nameOverride", str, "", "Takes the chart's place in the names of objects.")
-    yield ChartKey("fullnameOverride", str, "", "Takes the place of release and chart in the names of objects.")
+    yield ChartKey("nameOverride", Name, "", "Takes the chart's place in the names of objects.")
+    yield ChartKey("fullnameOverride", Name, "", "Takes the place of release and chart in the names of objects.")
     yield ChartKey("enabled", bool, None, "Tolerated: charts that include this one switch it on and off by it.")
     yield ChartKey("global", Object, {}, "For charts that include this one; it is not read here.")
 
@@ -226,10 +229,17 @@ def _cluster_wide() -> Iterator[ChartKey]:
     )
     yield ChartKey(
         "networkPolicies.blockedAddresses",
-        list[str],
+        list[AddressBlock],
         ["169.254.169.254/32", "fd00:ec2::254/128"],
         "Where schedulers and workers can't connect to: the cloud's metadata service, with the node's credentials. "
         "Empty it where pods get their own credentials from there (GKE's workload identity).",
+    )
+    yield ChartKey(
+        "networkPolicies.dashboardsFrom",
+        list[Object],
+        [],
+        "Who else connects to the web pages of schedulers, past the proxy and its question who may see them: as peers "
+        "of a NetworkPolicy. A Prometheus that scrapes schedulers is one.",
     )
     yield ChartKey(
         "networkPolicies.apiFrom",
