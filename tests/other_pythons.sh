@@ -29,5 +29,7 @@ for version in "${versions[@]}"; do
     "$uv" pip install -q -p "$environment" --no-deps "${editable[@]}"
     touch "$environment/.ready"
   fi
-  "$environment/bin/python" -m pytest -q -n "${TESTERS:-4}" --dist worksteal tests/unit
+  # what Helm renders, and how releases are made, is the same whatever Python looks at it
+  "$environment/bin/python" -m pytest -q -n "${TESTERS:-4}" --dist worksteal tests/unit \
+    --ignore tests/unit/chart --ignore tests/unit/release
 done

@@ -7,7 +7,7 @@ from gateway_common.manifests.installation import Installation
 from gateway_common.manifests.metadata import build_metadata
 from gateway_common.names import DASHBOARD_PORT, SCHEDULER_COMPONENT, ClusterName, dashboard_path, service_name
 from gateway_common.resources import HTTPROUTES, Manifest
-from gateway_controller.core.build.gateway_reference import build_gateway_reference
+from gateway_controller.core.build.gateway_reference import build_backend_reference, build_gateway_reference
 
 
 def build_http_route(installation: Installation, gateway_api: GatewayApiGroup, cluster: ClusterName) -> Manifest:
@@ -19,7 +19,7 @@ def build_http_route(installation: Installation, gateway_api: GatewayApiGroup, c
             {
                 "matches": [{"path": {"type": "PathPrefix", "value": path}}],
                 "filters": [*gateway_api.dashboard_filters, *_own_filters(installation)],
-                "backendRefs": [{"name": name, "port": DASHBOARD_PORT}],
+                "backendRefs": [build_backend_reference(name, DASHBOARD_PORT)],
             }
         ],
     }

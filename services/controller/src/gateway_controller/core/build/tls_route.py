@@ -7,7 +7,7 @@ from gateway_common.manifests.installation import Installation
 from gateway_common.manifests.metadata import build_metadata
 from gateway_common.names import SCHEDULER_COMPONENT, SCHEDULER_PORT, ClusterName, service_name, sni_host
 from gateway_common.resources import TLSROUTES, Manifest, Resource
-from gateway_controller.core.build.gateway_reference import build_gateway_reference
+from gateway_controller.core.build.gateway_reference import build_backend_reference, build_gateway_reference
 
 
 def tls_routes(gateway_api: GatewayApiGroup) -> Resource:
@@ -25,6 +25,6 @@ def build_tls_route(installation: Installation, gateway_api: GatewayApiGroup, cl
             # The scheduler itself checks the client's certificate: the Gateway only reads the server name.
             "parentRefs": [build_gateway_reference(gateway_api, gateway_api.scheduler_listener)],
             "hostnames": [sni_host(cluster)],
-            "rules": [{"backendRefs": [{"name": name, "port": SCHEDULER_PORT}]}],
+            "rules": [{"backendRefs": [build_backend_reference(name, SCHEDULER_PORT)]}],
         },
     }
