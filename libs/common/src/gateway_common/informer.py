@@ -94,6 +94,8 @@ class Informer(Generic[T]):
         streams = self._streams.values()
         for stream in streams:
             await stream.settled.wait()
+        if any(stream.synced.is_set() for stream in streams):
+            return
         first = [asyncio.ensure_future(stream.synced.wait()) for stream in streams]
         try:
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
