@@ -93,6 +93,12 @@ async def exits() -> None:
     sys.exit("no configuration")
 
 
+class UnknownStatus(web.HTTPException):
+    """One that no standard has a name for."""
+
+    status_code = 599
+
+
 class Broken(Authenticator):
     """What can go wrong."""
 
@@ -114,6 +120,8 @@ class Broken(Authenticator):
             await asyncio.create_task(exits())
         if self.how == "answers 502":
             raise web.HTTPBadGateway
+        if self.how == "answers 599":
+            raise UnknownStatus
         if self.how == "says why":
             raise web.HTTPInternalServerError(reason="Ask for the role dask_gateway_developer")
         if self.how == "returns text":

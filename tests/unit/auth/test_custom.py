@@ -77,7 +77,16 @@ async def test_a_subclass_for_a_hub_has_the_session_of_its_base() -> None:
 
 
 @pytest.mark.parametrize(
-    "how", ["raises", "returns text", "answers 502", "exits", "cancels", pytest.param("exits in a task", id="task")]
+    "how",
+    [
+        "raises",
+        "returns text",
+        "answers 502",
+        "answers 599",
+        "exits",
+        "cancels",
+        pytest.param("exits in a task", id="task"),
+    ],
 )
 async def test_a_class_that_fails_is_not_the_users_fault_and_the_log_says_why(
     how: str, caplog: pytest.LogCaptureFixture

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Coroutine
-from http import HTTPStatus
+from http.client import responses
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -76,7 +76,7 @@ class CustomAuthenticator:
                 challenges = tuple(error.headers.getall("WWW-Authenticate", ()))
                 return Refused(challenges, f"{type(self._class).__name__} answered {error.status}", attempted)
             logger.warning("%s answered %d: %s", type(self._class).__name__, error.status, error.reason)
-            if error.reason != HTTPStatus(error.status).phrase:
+            if error.reason != responses.get(error.status, ""):
                 raise ClassFailure(error.status, error.reason) from error
         except SourceUnavailable:
             raise
