@@ -55,11 +55,18 @@
 {{- end -}}
 
 
-{{/* Clusters in a namespace that the release before this had, and this one has not, would be nobody's. */}}
+{{/*
+Clusters in a namespace that the release before this had, and this one has not, would be nobody's. Where somebody has
+deleted the definition there are none, and to ask for them is an error; one that Helm doesn't make it may not see, either.
+*/}}
 {{- define "dask-gateway.checkAbandoned" -}}
 {{- $before := lookup "v1" "Secret" .Release.Namespace (include "dask-gateway.nameOf" (list . "config")) -}}
 {{- $values := index ($before.data | default dict) "values.json" | default "e30=" | b64dec | fromJson -}}
-{{- with $values.gateway -}}
+{{- $isDefined := not .Values.crds.enabled -}}
+{{- if .Values.crds.enabled -}}
+{{- $isDefined = lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "daskclusters.gateway.dask.org" -}}
+{{- end -}}
+{{- with and $isDefined $values.gateway -}}
 {{- $then := include "dask-gateway.backendNamespaces" (dict "Values" $values "Release" $.Release) | fromJson -}}
 {{- $now := include "dask-gateway.backendNamespaces" $ | fromJson -}}
 {{- range $namespace := ternary list $then.names $now.all -}}

@@ -18,6 +18,7 @@ from gateway_common.resources import CRDS, DASKCLUSTERS, NAMESPACES, Resource
 from tests.kit.chart import CHART
 from tests.kit.clusters import as_new, dask_cluster
 from tests.kit.kube import KubeServer, Manifest, real_kubernetes, why_no_real_kubernetes
+from tests.kit.waiting import until
 
 NAMESPACE = "gw"
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
@@ -73,6 +74,12 @@ class Cluster:
     def get(self, resource: Resource, name: str) -> Manifest:
         found: Manifest = self._http.get(resource.path(NAMESPACE, name)).raise_for_status().json()
         return found
+
+    async def delete(self, resource: Resource, name: str) -> None:
+        """Return once it is gone."""
+        path = resource.path(NAMESPACE, name)
+        self._http.delete(path).raise_for_status()
+        await until(lambda: self._http.get(path).status_code == httpx.codes.NOT_FOUND)
 
     def create_namespace(self, name: str) -> None:
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
@@ -196,6 +203,14 @@ def test_a_namespace_is_not_left_while_clusters_run_in_it(cluster: Cluster) -> N
     assert cluster.upgrade(gateway=kept)["status"] == "deployed"
     cluster.end_dask_cluster("old", name)
     assert cluster.upgrade(gateway={"backend": {"namespace": "new"}})["status"] == "deployed"
+
+
+async def test_definitions_that_somebody_deleted_keep_nobody_from_leaving_a_namespace(cluster: Cluster) -> None:
+    cluster.create_namespace("old")
+    cluster.install(gateway={"backend": {"namespace": "old"}})
+    await cluster.delete(CRDS, DEFINITION)
+    assert cluster.upgrade()["status"] == "deployed"
+    assert cluster.get(CRDS, DEFINITION)["kind"] == "CustomResourceDefinition"
 
 
 def test_a_controller_that_elects_nobody_is_gone_before_one_that_does_begins(cluster: Cluster) -> None:

@@ -233,6 +233,18 @@ async def fetched(page: Page, address: str, **options: Any) -> Any:
     return await page.evaluate(script, [address, options])
 
 
+async def text_in_frame(page: Page, address: str) -> str | None:
+    """What a script of the page reads in a frame that it opens; None where the browser lets it into none."""
+    script = """(address) => new Promise((resolve) => {
+        const frame = document.createElement("iframe");
+        frame.onload = () => resolve(frame.contentDocument && frame.contentDocument.body.innerText);
+        frame.src = address;
+        document.body.append(frame);
+    })"""
+    text: str | None = await page.evaluate(script, address)
+    return text
+
+
 async def test_a_hostile_page_can_not_act_on_the_api_in_the_visitors_name(
     browser: Browser, gateway: LocalGateway, pages: str
 ) -> None:
@@ -249,15 +261,8 @@ async def test_a_hostile_page_can_not_act_on_the_api_in_the_visitors_name(
         assert (status, json.loads(text)) == (401, {"error": "Authentication required"})
         assert challenge == "x-Basic"
     assert await page.evaluate("document.cookie") == ""
-    framed = await page.evaluate(
-        """(address) => new Promise((resolve) => {
-            const frame = document.createElement("iframe");
-            frame.onload = () => resolve(frame.contentDocument ? frame.contentDocument.body.innerText : "");
-            frame.src = address;
-            document.body.append(frame);
-        })""",
-        clusters,
-    )
+    framed = await text_in_frame(page, clusters)
+    assert framed is not None
     assert "alice" not in framed
     assert "Authentication required" in framed
     await context.close()
@@ -271,16 +276,7 @@ async def test_a_hostile_page_gets_the_swagger_ui_into_no_frame_and_no_window_of
     page = await context.new_page()
     await page.goto(f"{pages}/hostile")
     swagger_ui = f"{gateway.address}/docs"
-    framed = await page.evaluate(
-        """(address) => new Promise((resolve) => {
-            const frame = document.createElement("iframe");
-            frame.onload = () => resolve(frame.contentDocument !== null);
-            frame.src = address;
-            document.body.append(frame);
-        })""",
-        swagger_ui,
-    )
-    assert framed is False
+    assert await text_in_frame(page, swagger_ui) is None
     async with context.expect_page() as opened:
         await page.evaluate("(address) => { window.other = window.open(address) }", swagger_ui)
     other = await opened.value
