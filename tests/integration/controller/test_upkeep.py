@@ -78,6 +78,21 @@ async def test_routes_of_running_clusters_follow_the_configuration(world: World,
     assert await world.phase(name) == "Running"
 
 
+@pytest.mark.parametrize("kube_server", ["embedded"], indirect=True)
+async def test_what_is_found_while_workers_are_made_is_mended_after_that(kube_server: KubeServer, world: World) -> None:
+    assert kube_server.embedded
+    first = await world.controller()
+    name = await world.running_cluster()
+    await first.stop()
+
+    world.settings = changed(world.settings)
+    await world.set_spec(name, replicas=1)
+    kube_server.embedded.faults.add(Fault(verb="create", resource="pods", latency=1.0))
+    await world.controller()
+    await world.has_workers(name, [0])
+    await is_as_made_now(world, name, *ROUTES["traefik"])
+
+
 async def test_what_an_installation_no_longer_asks_for_goes_from_routes(world: World) -> None:
     world.settings = changed(world.settings, proxy_tls=True, proxy_own_middlewares=[Middleware(name="dashboard-auth")])
     first = await world.controller()

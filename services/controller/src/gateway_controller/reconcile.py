@@ -62,7 +62,7 @@ class Reconciler:
         if observed is None:
             self._pace.forget(key)
             self._events.forget(key)
-            self._upkeep.mended(key)
+            self._upkeep.forget(key)
             return self._observer.left_behind(key)
         observed = replace(observed, drift=self._upkeep.drift(key))
         try:
@@ -90,7 +90,7 @@ class Reconciler:
     async def _execute(self, key: ObjectKey, observed: Observed, decided: Plan) -> None:
         if decided.actions:
             await self._executor.execute(observed, decided.actions)
-            self._upkeep.mended(key)
+            self._upkeep.mended(key, observed.drift)
             self._pace.touch(key, self._now().timestamp())
 
     async def _write(self, key: ObjectKey, observed: Observed, status: DaskClusterStatus) -> float | None:

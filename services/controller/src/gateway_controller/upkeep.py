@@ -69,8 +69,13 @@ class Upkeep:
         """What was found of a cluster, and is not mended yet."""
         return self._drifts.get(key, NO_DRIFT)
 
-    def mended(self, key: ObjectKey) -> None:
-        """All that was found is as it should be, or nobody needs it any more."""
+    def mended(self, key: ObjectKey, drift: Drift) -> None:
+        """What was found of a cluster is as it should be. What has been found since then is not."""
+        if self._drifts.get(key) is drift:
+            del self._drifts[key]
+
+    def forget(self, key: ObjectKey) -> None:
+        """The cluster is gone."""
         self._drifts.pop(key, None)
 
     async def _look_at(self, scope: str | None) -> None:
@@ -93,7 +98,9 @@ class Upkeep:
                     self._tried[resource, key] = version
                     outdated[key].add(resource)
         for key in missing.keys() | outdated.keys():
-            self._drifts[key] = Drift(frozenset(missing[key]), frozenset(outdated[key]))
+            # what was found outdated before, and waits to be mended, is not found a second time
+            waiting = self.drift(key).outdated
+            self._drifts[key] = Drift(frozenset(missing[key]), waiting.union(outdated[key]))
             self._wake(key)
         self._tried = {(resource, key): at for (resource, key), at in self._tried.items() if self._is_known(key)}
 
