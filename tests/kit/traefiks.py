@@ -2,21 +2,14 @@
 
 from pathlib import Path
 
-import pytest
-
 from gateway_local.traefik import find_traefik
+from tests.kit.environments import find_environment
 
 #: "" is the one of our own environment.
 VERSIONS = ("3.3", "3.5", "")
-_ROOT = Path(__file__).parents[2]
-_ENVIRONMENTS = {"3.3": ".venv-released", "3.5": ".venv-traefik-3.5"}
+_ENVIRONMENTS = {"3.3": "released", "3.5": "traefik-3.5"}
 
 
 def find_version(version: str) -> Path:
     """The program; the test is skipped where it is not installed."""
-    if not version:
-        return find_traefik()
-    environment = _ROOT / _ENVIRONMENTS[version]
-    if not (environment / ".ready").exists():
-        pytest.skip(f"Traefik {version} is not installed: `make {environment.name}/.ready` does it")
-    return environment / "bin/traefik"
+    return find_environment(_ENVIRONMENTS[version]) / "bin/traefik" if version else find_traefik()

@@ -62,7 +62,7 @@ deleted the definition there are none, and to ask for them is an error; one that
 {{- define "dask-gateway.checkAbandoned" -}}
 {{- $before := lookup "v1" "Secret" .Release.Namespace (include "dask-gateway.nameOf" (list . "config")) -}}
 {{- $values := index ($before.data | default dict) "values.json" | default "e30=" | b64dec | fromJson -}}
-{{- $isDefined := not .Values.crds.enabled -}}
+{{- $isDefined := true -}}
 {{- if .Values.crds.enabled -}}
 {{- $isDefined = lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "daskclusters.gateway.dask.org" -}}
 {{- end -}}

@@ -22,7 +22,7 @@ from gateway_controller.core.build.access import build_access
 from gateway_local.apiserver.faults import Fault
 from tests.kit.controller import World
 from tests.kit.kube import KubeServer
-from tests.kit.waiting import eventually
+from tests.kit.waiting import eventually, until
 
 GATEWAY_API = ProxyGroup(kind="gatewayAPI", gateway_api={"gateway": "edge"})
 ROUTES = {"traefik": (INGRESSROUTES, INGRESSROUTETCPS), "gatewayAPI": (HTTPROUTES, TLSROUTES)}
@@ -91,6 +91,26 @@ async def test_what_is_found_while_workers_are_made_is_mended_after_that(kube_se
     await world.controller()
     await world.has_workers(name, [0])
     await is_as_made_now(world, name, *ROUTES["traefik"])
+
+
+@pytest.mark.usefixtures("_looks_often")
+@pytest.mark.parametrize("kube_server", ["embedded"], indirect=True)
+async def test_what_waits_to_be_mended_is_not_forgotten_over_what_is_found_next(
+    kube_server: KubeServer, world: World
+) -> None:
+    assert kube_server.embedded
+    first = await world.controller()
+    name = await world.running_cluster()
+    await first.stop()
+
+    refusal = kube_server.embedded.faults.add(Fault(verb="patch", resource="ingressroutes", code=500))
+    world.settings = changed(world.settings)
+    await world.controller()
+    await until(lambda: refusal.met > 0)
+    await world.client.delete(SERVICES, service_name(name), namespace=world.namespace)
+    await eventually(lambda: world.find(SERVICES, service_name(name)))
+    kube_server.embedded.faults.remove(refusal)
+    await is_as_made_now(world, name, INGRESSROUTES)
 
 
 async def test_what_an_installation_no_longer_asks_for_goes_from_routes(world: World) -> None:

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from gateway_local.gateway import LocalGateway, LocalSettings
+from tests.kit.environments import find_environment
 
 PASSWORD = "correct horse"
 
@@ -21,7 +22,4 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Loc
 @pytest.fixture(scope="session")
 def released_environment() -> Path:
     """A virtual environment with dask-gateway 2026.3.0 as it was released, and nothing of ours."""
-    environment = Path(__file__).parents[3] / ".venv-released"
-    if not (environment / ".ready").exists():
-        pytest.skip("the released client is not installed: `make .venv-released/.ready` does it")
-    return environment
+    return find_environment("released")

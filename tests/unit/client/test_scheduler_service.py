@@ -250,8 +250,6 @@ async def test_a_cluster_that_unpacks_a_graph_is_not_idle(
     start_scheduler: StartScheduler, gateway_api: MiniGateway
 ) -> None:
     running = await start_scheduler(**{"idle-timeout": 0.1})
-    if not hasattr(running.scheduler, "_active_graph_updates"):
-        pytest.skip("this distributed does not say that it unpacks a graph")
     async with Client(running.scheduler.address, asynchronous=True) as client:
         layer = SlowLayer()
         waiting = client.get(HighLevelGraph({"slow": layer}, {"slow": set()}), ["x"], sync=False)

@@ -4,7 +4,6 @@ import importlib.util
 import json
 import math
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +16,7 @@ from dask_gateway_server.options import Options
 from gateway_common.configuration.declared_options import DeclaredOptions
 from gateway_common.configuration.option_checks import check_options
 from gateway_common.configuration.options import OptionDeclaration
+from tests.kit.environments import find_environment
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
@@ -130,11 +130,8 @@ def test_fields_that_are_not_offered_are_named_in_order_before_any_value_is_look
 @pytest.fixture(scope="module")
 def released() -> ModuleType:
     """The options of the released client, which builds its own fields from what we send."""
-    environment = Path(__file__).parents[3] / ".venv-released"
-    found = sorted(environment.glob("lib/python*/site-packages/dask_gateway/options.py"))
-    if not found:
-        pytest.skip("the released client is not installed: `make .venv-released/.ready` does it")
-    spec = importlib.util.spec_from_file_location("released_options", found[0])
+    (found,) = find_environment("released").glob("lib/python*/site-packages/dask_gateway/options.py")
+    spec = importlib.util.spec_from_file_location("released_options", found)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -15,7 +15,8 @@ import pytest
 
 from release.places import IMAGES, MEMBERS
 from release.version import read_version
-from tests.unit.release.conftest import ROOT, environment_of
+from tests.kit.environments import find_environment
+from tests.unit.release.conftest import ROOT
 
 VERSION = read_version()
 EPOCH = 1_700_000_000
@@ -27,7 +28,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build(directory: Path) -> Path:
-    python = environment_of("release") / "bin/python"
+    python = find_environment("release") / "bin/python"
     command = [python, "-m", "release", "dist", "--directory", directory]
     # no index can be asked: all that is needed is there
     environment = {"PATH": os.environ["PATH"], "SOURCE_DATE_EPOCH": str(EPOCH), "PIP_NO_INDEX": "1"}

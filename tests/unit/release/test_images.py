@@ -13,7 +13,8 @@ from typing import NamedTuple
 import pytest
 from dockerfile_parse import DockerfileParser
 
-from tests.unit.release.conftest import ROOT, Run, environment_of
+from tests.kit.environments import find_environment
+from tests.unit.release.conftest import ROOT, Run
 
 DOCKERFILE = ROOT / "images/Dockerfile"
 TARGETS = ("api", "auth", "controller", "server", "dask")
@@ -89,7 +90,7 @@ def pinned(name: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("command", ["dask-gateway-api", "dask-gateway-auth", "dask-gateway-controller"])
 def test_the_server_image_has_every_service(command: str) -> None:
-    program = environment_of("image-server") / "bin" / command
+    program = find_environment("image-server") / "bin" / command
     outcome = subprocess.run([program], env={}, capture_output=True, text=True, timeout=60, check=False)
     assert outcome.returncode == 1
     assert outcome.stderr == f"{command}: DASK_GATEWAY__INSTANCE: it must be given\n"
@@ -97,7 +98,7 @@ def test_the_server_image_has_every_service(command: str) -> None:
 
 def test_operators_code_finds_in_the_server_image_what_it_imports() -> None:
     imports = "import aiohttp, cryptography, traitlets, urllib3, yaml, dask_gateway_server.auth"
-    python = environment_of("image-server") / "bin/python"
+    python = find_environment("image-server") / "bin/python"
     subprocess.run([python, "-c", imports], env={}, timeout=120, check=True)
 
 
@@ -109,7 +110,7 @@ def test_what_a_service_image_starts_is_what_the_server_image_has_too(target: st
 
 
 def test_the_users_image_starts_schedulers_and_can_be_built_upon() -> None:
-    programs = environment_of("image-dask") / "bin"
+    programs = find_environment("image-dask") / "bin"
     command = json.loads(last("dask", "CMD"))
     for arguments in ([*command, "--help"], ["dask", "worker", "--help"], ["pip", "--version"]):
         outcome = subprocess.run(
